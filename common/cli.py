@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The command line: types that refuse what makes no sense, and errors of one line with exit status 2."""
+
+import argparse
+import difflib
+import math
+import os
+import sys
+
+import torch
+
+
+class UserError(Exception):
+    """Something the user can mend. The message names it and the remedy, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors of one line, flags spelt in full, and the nearest flag named after a typing mistake."""
+
+    def __init__(self, **kwargs):
+        super().__init__(allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+    def parse_args(self, args=None, namespace=None):
+        config, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
+            self.error(f"unknown argument {unknown[0]}" + (f"; did you mean {near[0]}?" if near else "; see --help"))
+        return config
+
+    def parse_with_given(self, args=None):
+        """The configuration, and the set of the flags that stand on the command line (not left to their defaults)."""
+        config = self.parse_args(args)
+        absent = object()
+        marked = self.parse_args(args, argparse.Namespace(**dict.fromkeys(vars(config), absent)))
+        return config, {name for name, value in vars(marked).items() if value is not absent}
+
+
+def run_main(main):
+    """Call main() and leave with its status; a UserError becomes its line and status 2, Ctrl-C status 130."""
+    program = os.path.basename(sys.argv[0])
+    try:
+        status = main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        status = 2
+    except BrokenPipeError:  # the reader of a pipe (head, say) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except OSError as error:
+        print(
+            f"{os.path.basename(sys.argv[0])}: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr
+        )
+        status = 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+def whole(minimum):
+    """A type for argparse: a whole number of at least `minimum`; 1e6 is one."""
+
+    def parse(text):
+        number = as_number(text)
+        if number != int(number):
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number")
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"{text} is below {minimum}")
+        return int(number)
+
+    return parse
+
+
+def real(minimum=-math.inf, maximum=math.inf, above=False):
+    """A type for argparse: a finite number in [minimum, maximum], or in (minimum, maximum] with `above`."""
+
+    def parse(text):
+        number = as_number(text)
+        if number < minimum or (above and number == minimum) or number > maximum:
+            low = f"above {minimum:g}" if above else f"at least {minimum:g}"
+            high = "" if maximum == math.inf else f" and at most {maximum:g}"
+            raise argparse.ArgumentTypeError(f"{text} is out of range: it must be {low}{high}")
+        return number
+
+    return parse
+
+
+def as_number(text):
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
+
+
+positive_int = whole(1)
+natural = whole(0)
+positive = real(0, above=True)
+fraction = real(0, 1)
+probability = real(0, 1, above=True)  # one that is divided by: not zero
+
+
+def device(text):
+    """A type for argparse: the name of a device on which a tensor can be made here."""
+    try:
+        torch.zeros(1, device=text)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        here = "cpu" + (f", cuda:0 ... cuda:{torch.cuda.device_count() - 1}" if torch.cuda.is_available() else "")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device of this machine; there is {here}") from None
+    return text
+
+
+def default_device():
+    return "cuda" if torch.cuda.is_available() else "cpu"

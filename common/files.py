@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Files appear whole or not at all: written under a temporary name, then renamed."""
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.cli import UserError
+
+
+@contextmanager
+def replacing(path, mode="w"):
+    """Open a temporary file beside `path`; at a clean end it takes that name, else it is removed.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; what stood at `path` stands there still.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    with replacing(path) as f:
+        f.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

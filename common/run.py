@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""One run, one folder: config.json, TensorBoard events, metrics.csv, checkpoint.pt, best.pt, result.json."""
+
+import csv
+import datetime
+import json
+import platform
+import re
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+import numpy
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from common.checkpoint import save_checkpoint
+from common.cli import UserError
+from common.files import replacing, write_json
+
+
+class Table:
+    """A CSV file that grows row by row; the first column is the update.
+
+    Args:
+        path: of the file.
+        columns: after `step`.
+        step: updates already done; rows of later ones (of a run that was killed) are dropped.
+    """
+
+    def __init__(self, path, columns, step=0):
+        rows = [row for row in read_table(path) if int(row["step"]) <= step] if step and path.exists() else []
+        with replacing(path) as f:
+            table = csv.DictWriter(f, ["step", *columns], lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+        self.file = open(path, "a", encoding="utf-8", newline="", buffering=1)  # noqa: SIM115, closed by close()
+        self.writer = csv.DictWriter(self.file, ["step", *columns], lineterminator="\n")
+
+    def add(self, step, **values):
+        """One row; columns left out stay empty."""
+        self.writer.writerow({"step": step, **values})
+
+    def close(self):
+        self.file.close()
+
+
+class Run:
+    """Writes what a training script has to say into the run's folder. Used in a `with`, which closes its files.
+
+    Args:
+        folder: the run's folder, which exists.
+        kind: of its checkpoints, "part1" and so on.
+        columns: of metrics.csv, after `step`.
+        step: updates already done; what was logged of later ones is dropped.
+    """
+
+    def __init__(self, folder, kind, columns, step=0):
+        self.folder = Path(folder)
+        self.kind = kind
+        self.metrics = Table(self.folder / "metrics.csv", columns, step)
+        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.metrics.close()
+        self.writer.close()
+
+    def log(self, step, **values):
+        """One row of metrics.csv and one TensorBoard scalar a value."""
+        self.metrics.add(step, **values)
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def graph(self, model, example):
+        """Give TensorBoard the model's graph, traced over the example (a short one: each step is drawn)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing fixes the number of steps, which is what a drawing wants
+            self.writer.add_graph(model, example)
+
+    def save(self, name, **content):
+        """Write a checkpoint under that name."""
+        save_checkpoint(self.folder / name, self.kind, **content)
+
+    def finish(self, **result):
+        """Write result.json, with the versions and the date that a number needs to be trusted."""
+        versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
+        date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        write_json(self.folder / "result.json", {**result, "versions": versions, "date": date})
+
+
+def make_folder(summary_path, name, config):
+    """A new folder below summary_path with config.json in it; -2, -3, ... is appended to a name that exists.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:120]  # safe on every file system
+    try:
+        Path(summary_path).mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            folder = Path(summary_path) / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise UserError(
+            f"cannot make a folder in {summary_path}: {error.strerror}; choose another --summary_path"
+        ) from None
+    write_json(folder / "config.json", config)
+    return folder
+
+
+def read_table(path):
+    """The rows of a Table as dicts of strings."""
+    with open(path, encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+class StopRequest:
+    """Turns the first Ctrl-C or SIGTERM into something that a training loop looks at once a step.
+
+    A second one acts as ever. After the `with` block, `status` is the exit status: 128 + the signal, 0 without one.
+    """
+
+    def __init__(self):
+        self.signal = None
+
+    def __enter__(self):
+        self.previous = {s: signal.signal(s, self.note) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def note(self, number, frame):
+        self.signal = number
+        for s, handler in self.previous.items():
+            signal.signal(s, handler)
+        print("\nsaving, then leaving (once more: leave at once)", file=sys.stderr)
+
+    def __exit__(self, *exception):
+        for s, handler in self.previous.items():
+            signal.signal(s, handler)
+
+    def __bool__(self):
+        return self.signal is not None
+
+    @property
+    def status(self):
+        return 0 if self.signal is None else 128 + self.signal

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The held-out accuracy, and when a run has *solved* its length."""
+
+from dataclasses import dataclass
+
+import torch
+
+from part1.dataset import encode
+
+SOLVED = 0.999  # of all held-out palindromes, at two evaluations in a row
+QUICK = 1_000  # held-out palindromes that are looked at first: all of them cost some thirty training steps
+EARLY = (10, 20, 50, 100)  # updates that are evaluated besides every --eval_every
+
+
+@dataclass
+class Standing:
+    """How far a run has come. Plain values: a part of its checkpoint."""
+
+    step: int = 0  # updates done
+    seconds: float = 0.0  # spent on them
+    test_accuracy: float = 0.0  # at the last evaluation
+    best_accuracy: float = 0.0
+    passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
+    solved_at: int | None = None
+
+    def judge(self, model, test_set, config):
+        """Evaluate on the held-out palindromes (digits (n, T), last digits (n,)), and note what it means.
+
+        Returns:
+            Whether this is the best accuracy so far.
+        """
+        digits, y = test_set
+        score = share_right(model, digits[:QUICK], y[:QUICK], config)
+        whole = score >= SOLVED or self.step == config.train_steps
+        if whole and len(y) > QUICK:
+            score = share_right(model, digits, y, config)
+        if not (whole and score >= SOLVED):
+            self.passed_at = None
+        elif self.passed_at is None:
+            self.passed_at = self.step
+        elif self.solved_at is None:
+            self.solved_at = self.passed_at
+        improved = score > self.best_accuracy
+        self.test_accuracy, self.best_accuracy = score, max(score, self.best_accuracy)
+        return improved
+
+    def finished(self, config):
+        """Whether training ends here: at train_steps, or once solved unless --no_early_stop."""
+        return self.step >= config.train_steps or (self.solved_at is not None and not config.no_early_stop)
+
+
+def due(step, config):
+    """Whether the model is evaluated after this update."""
+    return step in EARLY or step % config.eval_every == 0 or step == config.train_steps
+
+
+@torch.no_grad()
+def share_right(model, digits, y, config, chunk=1_000):
+    """The share of palindromes whose last digit the model says; digits (n, T), y (n,)."""
+    model.eval()
+    right = 0
+    for part, last in zip(digits.split(chunk), y.split(chunk), strict=True):
+        x = encode(part.to(config.device), config.input_dim)
+        right += (model(x).argmax(dim=1) == last.to(config.device)).sum().item()
+    model.train()
+    return right / len(y)

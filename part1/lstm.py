@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""The LSTM, equations 4 to 10 of the assignment, from nn.Parameter alone.
+
+    g(t) = tanh(W_gx x(t) + W_gh h(t-1) + b_g)        (4)
+    i(t) =    σ(W_ix x(t) + W_ih h(t-1) + b_i)        (5)
+    f(t) =    σ(W_fx x(t) + W_fh h(t-1) + b_f)        (6)
+    o(t) =    σ(W_ox x(t) + W_oh h(t-1) + b_o)        (7)
+    c(t) = g(t) ⊙ i(t) + c(t-1) ⊙ f(t)                (8)
+    h(t) = tanh(c(t)) ⊙ o(t)                          (9)
+    p(t) = W_ph h(t) + b_p                            (10)
+
+B batch, T steps, D input features, H hidden units, K classes. h(0) = c(0) = 0.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from part1.init import LSTM_INIT, initialise
+from part1.vanilla_rnn import refuse_latched_scalars, time_first
+
+
+class LSTMStep(NamedTuple):
+    """One time step: the state (h, c) and the four gates, each (B, H)."""
+
+    h: Tensor
+    c: Tensor
+    g: Tensor
+    i: Tensor
+    f: Tensor
+    o: Tensor
+
+
+class LSTM(nn.Module):
+    """Reads a sequence and answers once, after its last step.
+
+    Args:
+        seq_length: T, which `chrono` reads for its biases; a forward pass takes any T, whatever stands here.
+        batch_size: what the template gives; a forward pass takes any B.
+        input_dim, num_hidden, num_classes: D, H, K.
+        device: where the parameters live.
+        init: a row of part1.init.LSTM_INIT.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: `latch` with digits as scalars, as for the vanilla RNN.
+    """
+
+    def __init__(
+        self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu", init="chrono", seed=42
+    ):
+        super().__init__()
+        refuse_latched_scalars(init, input_dim)
+        self.seq_length = seq_length
+        for gate in "gifo":
+            self.register_parameter(f"W_{gate}x", nn.Parameter(torch.empty(num_hidden, input_dim)))
+            self.register_parameter(f"W_{gate}h", nn.Parameter(torch.empty(num_hidden, num_hidden)))
+            self.register_parameter(f"b_{gate}", nn.Parameter(torch.empty(num_hidden)))
+        self.W_ph = nn.Parameter(torch.empty(num_classes, num_hidden))
+        self.b_p = nn.Parameter(torch.empty(num_classes))
+        initialise(self, LSTM_INIT[init], seed)
+        self.to(device)
+
+    def forward(self, x):
+        """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K)."""
+        for step in self.steps(x):
+            pass  # only the last state is read out
+        return step.h @ self.W_ph.T + self.b_p  # eq. 10
+
+    def steps(self, x):
+        """Yield an LSTMStep for t = 1 ... T."""
+        W_x, W_h, b = self.joined()
+        x = time_first(x)  # (T, B, D)
+        h = c = x.new_zeros(x.shape[1], self.W_gh.shape[0])
+        for W_x_x in x @ W_x.T:  # the input's share, of all steps in one product
+            g, i, f, o = gates(W_x_x + h @ W_h.T + b)  # eqs. 4-7
+            c = g * i + c * f  # eq. 8
+            h = torch.tanh(c) * o  # eq. 9
+            yield LSTMStep(h, c, g, i, f, o)
+
+    def joined(self):
+        """The weights of g, i, f, o one above the other, (4H, D), (4H, H), (4H,): one product serves all."""
+        W_x = torch.cat((self.W_gx, self.W_ix, self.W_fx, self.W_ox))
+        W_h = torch.cat((self.W_gh, self.W_ih, self.W_fh, self.W_oh))
+        b = torch.cat((self.b_g, self.b_i, self.b_f, self.b_o))
+        return W_x, W_h, b
+
+    def states(self, x):
+        """What happened on the way: {"h", "c", "g", "i", "f", "o"}, each (B, T, H)."""
+        columns = zip(*self.steps(x), strict=True)
+        return {name: torch.stack(values, dim=1) for name, values in zip(LSTMStep._fields, columns, strict=True)}
+
+
+def gates(z):
+    """The sums in the brackets of eqs. 4-7 side by side, (B, 4H), to g, i, f, o, each (B, H)."""
+    z_g, z_i, z_f, z_o = z.chunk(4, dim=1)
+    g = torch.tanh(z_g)  # eq. 4
+    i = torch.sigmoid(z_i)  # eq. 5
+    f = torch.sigmoid(z_f)  # eq. 6
+    o = torch.sigmoid(z_o)  # eq. 7
+    return g, i, f, o

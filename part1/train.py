@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Train the vanilla RNN or the LSTM on palindromes until they are solved: questions 1.2, 1.3 and 1.6.
+
+python part1/train.py --model_type LSTM --input_length 20
+python part1/train.py --model_type RNN --input_dim 10 --input_length 5 10 15 20
+python part1/train.py --resume summaries/LSTM_T20_D1_H128_chrono_rmsprop_lr0.001_seed42
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import time
+from dataclasses import asdict
+
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from common import cli
+from common.checkpoint import checkpoint_path, load_checkpoint, settle_config
+from common.cli import UserError
+from common.run import Run, StopRequest, make_folder, read_json
+from common.training import OPTIMIZERS, clip_gradient, log_line
+from part1.dataset import NUM_DIGITS, PalindromeDataset, encode, num_palindromes
+from part1.evaluation import Standing, due
+from part1.init import LSTM_INIT, RNN_INIT
+from part1.lstm import LSTM
+from part1.plots import draw_accuracy_against_length, draw_run
+from part1.vanilla_rnn import VanillaRNN, refuse_latched_scalars
+
+MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}
+INITS = {"RNN": RNN_INIT, "LSTM": LSTM_INIT}
+MAY_DIFFER = {"train_steps", "print_every", "eval_every", "device"}  # on --resume
+COLUMNS = ["loss", "accuracy", "gradient_norm", "test_accuracy"]
+
+
+def train(config, folder=None, checkpoint=None):
+    """One run at one length, in a folder of its own, or on from `checkpoint` in `folder`.
+
+    Returns:
+        (the run's folder, 0), or (the folder, the exit status) where a signal stopped it: checkpoint.pt is written
+        then and `--resume` goes on from there.
+
+    Raises:
+        UserError: the loss or its gradient is not finite, or the folder cannot be written.
+    """
+    model = build_model(config)
+    optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
+    standing = Standing()
+    if checkpoint:
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        standing = Standing(**checkpoint["standing"])
+    data = PalindromeDataset(config.input_length + 1, seed=config.seed)
+    test_set = data.test_set()
+    folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
+    bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
+    with Run(folder, "part1", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+        if not checkpoint:
+            run.graph(model, encode(test_set[0][:1, :3].to(config.device), config.input_dim))
+        while not (stop or standing.finished(config)):
+            began = time.perf_counter()
+            step = standing.step = standing.step + 1
+            digits, y = data.batch(step, config.batch_size)
+            x, y = encode(digits.to(config.device), config.input_dim), y.to(config.device)
+
+            optimizer.zero_grad()
+            logits = model(x)
+            loss = cross_entropy(logits, y)  # eq. 3, at the last step alone
+            loss.backward()
+            # The template asks what this does: backpropagation through time multiplies by W_hh again and again, so
+            # the gradient can explode (question 1.1). Clipping keeps its direction and bounds its length.
+            gradient_norm = clip_gradient(model, config.max_norm, step)
+            optimizer.step()
+
+            bar.update()
+            if step % config.print_every == 0:
+                accuracy = (logits.argmax(dim=1) == y).float().mean().item()
+                run.log(step, loss=loss.item(), accuracy=accuracy, gradient_norm=gradient_norm.item())
+                tqdm.write(log_line(step, config, time.perf_counter() - began, accuracy, loss.item()))
+            standing.seconds += time.perf_counter() - began
+            if due(step, config):
+                improved = standing.judge(model, test_set, config)
+                run.log(step, test_accuracy=standing.test_accuracy)
+                for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
+                    save(run, name, config, model, optimizer, standing)
+        if stop:
+            save(run, "checkpoint.pt", config, model, optimizer, standing)
+    if not standing.finished(config):
+        print(f"stopped after update {standing.step}; to go on: --resume {folder}")
+        return folder, stop.status
+    finish(run, config, standing, len(test_set[1]))
+    return folder, 0
+
+
+def build_model(config):
+    """The model of a configuration, with its initial weights."""
+    sizes = (config.input_length, config.input_dim, config.num_hidden, config.num_classes, config.batch_size)
+    return MODELS[config.model_type](*sizes, device=config.device, init=config.init, seed=config.seed)
+
+
+def save(run, name, config, model, optimizer, standing):
+    """A checkpoint: all that --resume needs. The data needs nothing: batch number `step` depends on the seed alone."""
+    state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), standing=asdict(standing))
+    run.save(name, config=vars(config), **state)
+
+
+def finish(run, config, standing, test_size):
+    """result.json, the picture of the run, and the last line."""
+    run.finish(
+        test_accuracy=standing.test_accuracy,
+        best_accuracy=standing.best_accuracy,
+        solved_at=standing.solved_at,
+        steps=standing.step,
+        test_size=test_size,
+        seconds=round(standing.seconds, 2),
+        config=vars(config),
+    )
+    draw_run(run.folder)
+    verdict = f"solved at update {standing.solved_at}" if standing.solved_at else "not solved"
+    print(
+        f"T = {config.input_length}: {verdict}; {standing.test_accuracy:.4f} of {test_size} held-out palindromes"
+        f" right (best {standing.best_accuracy:.4f}) after {standing.step} updates and {standing.seconds:.0f} s;"
+        f" see {run.folder}"
+    )
+
+
+def run_name(config):
+    return (
+        f"{config.model_type}_T{config.input_length}_D{config.input_dim}_H{config.num_hidden}_{config.init}"
+        f"_{config.optimizer}_lr{config.learning_rate:g}_seed{config.seed}"
+    )
+
+
+def parser():
+    p = cli.Parser(prog="train.py", description="Train an RNN or an LSTM to say the last digit of a palindrome.")
+    g = p.add_argument_group("model")
+    g.add_argument("--model_type", choices=MODELS, default="RNN", help="the cell")
+    g.add_argument(
+        "--input_length", type=cli.positive_int, nargs="+", default=[10], metavar="T",
+        help="digits read; the palindrome has one more. Several lengths are trained one after another",
+    )  # fmt: skip
+    g.add_argument("--input_dim", type=int, choices=(1, NUM_DIGITS), default=1, help="digits as scalars or one-hot")
+    g.add_argument("--num_classes", type=cli.whole(NUM_DIGITS), default=NUM_DIGITS, help="K, classes to choose from")
+    g.add_argument("--num_hidden", type=cli.positive_int, default=128, help="H, hidden units")
+    g.add_argument(
+        "--init", choices=sorted({*RNN_INIT, *LSTM_INIT}),
+        help="initial weights; the default is orthogonal for the RNN, chrono for the LSTM",
+    )  # fmt: skip
+    g = p.add_argument_group("training")
+    g.add_argument("--batch_size", type=cli.positive_int, default=128, help="palindromes an update")
+    g.add_argument("--learning_rate", type=cli.positive, default=0.001, help="of the optimizer")
+    g.add_argument("--train_steps", type=cli.positive_int, default=10_000, help="updates at most")
+    g.add_argument("--max_norm", type=cli.positive, default=10.0, help="the gradient is clipped to this length")
+    g.add_argument("--optimizer", choices=OPTIMIZERS, default="rmsprop", help="momentum is SGD with momentum .9")
+    g.add_argument("--seed", type=cli.natural, default=42, help="of the weights and the palindromes")
+    g.add_argument("--no_early_stop", action="store_true", help="train on after the length is solved")
+    g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
+    g = p.add_argument_group("output")
+    g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
+    g.add_argument("--print_every", type=cli.positive_int, default=10, help="updates between log lines")
+    g.add_argument("--eval_every", type=cli.positive_int, default=100, help="updates between evaluations")
+    g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")
+    return p
+
+
+def main(argv=None):
+    config, given = parser().parse_with_given(argv)
+    lengths = config.input_length
+    config.input_length = lengths[0]
+    if config.resume:
+        checkpoint = load_checkpoint(config.resume, "part1")
+        folder = checkpoint_path(config.resume).parent
+        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint)[1]
+    complete(config)
+    folders = []
+    for config.input_length in lengths:
+        folder, status = train(config)
+        if status:
+            return status
+        folders.append(folder)
+    if len(lengths) > 1:
+        compare_lengths(config, lengths, folders)
+    return 0
+
+
+def complete(config):
+    """Fill in the initialisation that belongs to the model, and refuse what does not fit together.
+
+    Raises:
+        UserError: an initialisation of the other model, or latch with digits as scalars.
+    """
+    del config.resume
+    if config.init is None:
+        config.init = "orthogonal" if config.model_type == "RNN" else "chrono"
+    if config.init not in INITS[config.model_type]:
+        raise UserError(
+            f"--init {config.init} is not for the {config.model_type}; it has {', '.join(INITS[config.model_type])}"
+        )
+    try:
+        refuse_latched_scalars(config.init, config.input_dim)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def compare_lengths(config, lengths, folders):
+    """A table and a picture of accuracy against T, in a folder of their own."""
+    results = [read_json(folder / "result.json") for folder in folders]
+    print(f"\n{'T':>6} {'palindromes':>12} {'accuracy':>9} {'best':>7} {'solved at':>10} {'updates':>8} {'seconds':>8}")
+    for length, result in zip(lengths, results, strict=True):
+        count = num_palindromes(length + 1)
+        print(
+            f"{length:>6} {count if count < 1e9 else format(count, '.0e'):>12} {result['test_accuracy']:>9.4f}"
+            f" {result['best_accuracy']:>7.4f} {result['solved_at'] or '-':>10} {result['steps']:>8}"
+            f" {result['seconds']:>8.0f}"
+        )
+    name = f"{config.model_type}_accuracy_T{'-'.join(map(str, lengths))}"
+    folder = make_folder(config.summary_path, name, {**vars(config), "input_length": lengths})
+    draw_accuracy_against_length(results, folder / "accuracy.png")
+    print(f"see {folder / 'accuracy.png'}")
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

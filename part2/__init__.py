@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Part 2: the LSTM with a time gate k(t)."""

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Books as numbers, in NumPy alone: reading any text file, its vocabulary, its parts."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from common.cli import UserError
+
+
+def read_text(path):
+    """The text of a file: UTF-8 with or without a byte-order mark, else Latin-1; line ends become LF.
+
+    Raises:
+        UserError: it is missing, a folder, unreadable, empty, or no text at all.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the text {path}: {error.strerror}; give a text file with --txt_file") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+        print(f"{path} is not UTF-8; read as Latin-1", file=sys.stderr)
+    if "\0" in text:
+        raise UserError(f"{path} holds zero bytes, so it is no text; give a text file with --txt_file")
+    if not text:
+        raise UserError(f"{path} is empty; give a text file with --txt_file")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Vocabulary:
+    """The characters of a text, sorted, so that they have the same numbers in every process; V of them.
+
+    >>> v = Vocabulary("banana"); v.characters, v.encode("nab").tolist(), v.decode([2, 0, 1])
+    ('abn', [2, 0, 1], 'nab')
+    """
+
+    def __init__(self, text):
+        self.characters = "".join(sorted(set(text)))
+        codes = code_points(self.characters)
+        self.dtype = np.uint8 if len(codes) <= 256 else np.int32
+        self.index = np.full(int(codes[-1]) + 1, -1, dtype=np.int32)
+        self.index[codes] = np.arange(len(codes))
+
+    def __len__(self):
+        return len(self.characters)
+
+    def encode(self, text):
+        """Characters to their numbers, an array of uint8 (int32 where V is over 256).
+
+        Raises:
+            UserError: a character that the vocabulary lacks; the line names it and its place.
+        """
+        codes = code_points(text)
+        known = codes < len(self.index)
+        numbers = np.where(known, self.index[np.where(known, codes, 0)], -1)
+        if len(numbers) and numbers.min() < 0:
+            place = int(np.argmax(numbers < 0))
+            raise UserError(
+                f"the model does not know the character {text[place]!r} (number {place + 1} of {text[:40]!r});"
+                f" it knows {self.characters!r}"
+            )
+        return numbers.astype(self.dtype)
+
+    def decode(self, numbers):
+        """Numbers of characters to the string."""
+        return "".join(self.characters[int(number)] for number in numbers)
+
+
+def code_points(text):
+    return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+
+
+def split(numbers, val_fraction, test_fraction):
+    """Contiguous train, validation and test parts, in this order (90 / 5 / 5 by default; views, no copies).
+
+    Raises:
+        UserError: nothing is left to train on, or a part asked for has fewer than two characters.
+    """
+    n = len(numbers)
+    n_val, n_test = round(n * val_fraction), round(n * test_fraction)
+    train, val, test = np.split(numbers, [max(n - n_val - n_test, 0), n - n_test])
+    for part, fraction in ((val, val_fraction), (test, test_fraction)):
+        if fraction > 0 and len(part) < 2:
+            raise UserError(
+                f"{n} characters are too few for held-out parts of {val_fraction:g} and {test_fraction:g};"
+                f" use a longer text or --val_fraction 0 --test_fraction 0"
+            )
+    return train, val, test

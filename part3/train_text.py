@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+"""Train a two-layer LSTM to go on with a book, one character at a time: question 3.1.
+
+python part3/train_text.py --txt_file assets/grimm.txt
+python part3/train_text.py --resume summaries/grimm_...
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from common import cli
+from common.checkpoint import checkpoint_path, load_checkpoint, settle_config
+from common.cli import UserError
+from common.figure import draw_curves
+from common.run import Run, StopRequest, Table, make_folder
+from common.training import clip_gradient, log_line
+from part3.dataset import TextDataset
+from part3.evaluation import bpc, text_loss
+from part3.model import build_model, load_model
+from part3.sampling import generate
+
+MAY_DIFFER = {"train_steps", "print_every", "sample_every", "eval_every", "checkpoint_every", "device", "txt_file"}
+COLUMNS = ["loss", "accuracy", "gradient_norm", "validation_loss", "validation_bpc"]
+TIMED = 20  # updates after which the time to the last one is estimated
+
+
+@dataclass
+class Standing:
+    """How far a run has come. Plain values: a part of its checkpoint."""
+
+    step: int = 0  # updates done
+    seconds: float = 0.0  # spent on them
+    best_step: int | None = None
+    best_loss: float | None = None  # on the validation part, in nats per character
+
+
+def train(config, folder=None, checkpoint=None):
+    """One run over one book, in a folder of its own, or on from `checkpoint` in `folder`.
+
+    Returns:
+        (the run's folder, 0), or (the folder, the exit status) where a signal stopped it: checkpoint.pt is written
+        then and `--resume` goes on from there.
+
+    Raises:
+        UserError: the text does not serve, the loss or its gradient is not finite, or the folder cannot be written.
+    """
+    data = TextDataset(config.txt_file, config.seq_length, config.val_fraction, config.test_fraction, config.seed)
+    model = build_model(config, data.vocab_size)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, config.learning_rate_step, config.learning_rate_decay)
+    standing = Standing()
+    torch.manual_seed(config.seed)  # for nn.LSTM's dropout, which takes no generator
+    if checkpoint:
+        check_text(checkpoint, data, config.txt_file)
+        standing = restore(checkpoint, model, optimizer, schedule)
+    folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
+    bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
+    print(f"{len(data.train)} characters to train on, {data.vocab_size} different ones; run folder {folder}")
+    with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+        samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
+        first_step, first_seconds = standing.step, standing.seconds
+        if not checkpoint:
+            run.graph(model, data.batch(1, 1)[0][:, :3].to(config.device))
+        while standing.step < config.train_steps and not stop:
+            began = time.perf_counter()
+            standing.step = step = standing.step + 1
+            x, y = (part.to(config.device) for part in data.batch(step, config.batch_size))  # (B, T) each
+
+            optimizer.zero_grad()
+            logits, _ = model(x)  # (B, T, V)
+            loss = cross_entropy(logits.flatten(0, 1), y.flatten())  # eq. 18: the mean over all T steps
+            loss.backward()
+            gradient_norm = clip_gradient(model, config.max_norm, step)
+            optimizer.step()
+            schedule.step()
+
+            bar.update()
+            if step % config.print_every == 0:
+                accuracy = (logits.argmax(dim=-1) == y).float().mean().item()
+                run.log(step, loss=loss.item(), accuracy=accuracy, gradient_norm=gradient_norm.item())
+                tqdm.write(log_line(step, config, time.perf_counter() - began, accuracy, loss.item()))
+            standing.seconds += time.perf_counter() - began
+            if step == first_step + TIMED:
+                tqdm.write(estimate((standing.seconds - first_seconds) / TIMED, config.train_steps - step))
+            if step % config.sample_every == 0:
+                write_samples(run, samples, step, model, data, config)
+            last = step == config.train_steps
+            if len(data.val) and (step % config.eval_every == 0 or last):
+                validate(run, step, model, data, config, standing)
+                if standing.best_step == step:
+                    save(run, "best.pt", config, model, optimizer, schedule, standing, data)
+            if step % config.checkpoint_every == 0 or last:
+                save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
+        samples.close()
+        if stop:
+            save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
+    if standing.step < config.train_steps:
+        print(f"stopped after update {standing.step}; to go on: --resume {folder}")
+        return folder, stop.status
+    finish(run, config, data, standing)
+    return folder, 0
+
+
+def restore(checkpoint, model, optimizer, schedule):
+    """Put everything back as it was; returns the standing."""
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    schedule.load_state_dict(checkpoint["schedule"])
+    torch.set_rng_state(checkpoint["rng"])
+    if torch.cuda.is_available() and checkpoint["cuda_rng"]:
+        torch.cuda.set_rng_state_all(checkpoint["cuda_rng"])
+    return Standing(**checkpoint["standing"])
+
+
+def save(run, name, config, model, optimizer, schedule, standing, data):
+    """A checkpoint: all that --resume and generate.py need. The windows need nothing: the seed and `step` give them."""
+    run.save(
+        name,
+        config=vars(config),
+        model=model.state_dict(),
+        optimizer=optimizer.state_dict(),
+        schedule=schedule.state_dict(),
+        standing=asdict(standing),
+        vocabulary=data.vocabulary.characters,
+        text_sha256=fingerprint(data),
+        rng=torch.get_rng_state(),
+        cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    )
+
+
+def fingerprint(data):
+    """SHA-256 of the text as numbers, all three parts."""
+    digest = hashlib.sha256()
+    for part in (data.train, data.val, data.test):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
+
+
+def check_text(checkpoint, data, filename):
+    """A run goes on with the text that it began with (under whatever name).
+
+    Raises:
+        UserError: it is another text.
+    """
+    if checkpoint["vocabulary"] != data.vocabulary.characters or checkpoint["text_sha256"] != fingerprint(data):
+        raise UserError(f"{filename} is not the text that this run began with; give that one, or start a new run")
+
+
+def validate(run, step, model, data, config, standing):
+    """The loss of the validation part, state carried through; notes it where it is the best so far."""
+    loss = text_loss(model, data.val, config.device)
+    run.log(step, validation_loss=loss, validation_bpc=bpc(loss))
+    tqdm.write(f"Validation at step {step}: {loss:.4f} nats = {bpc(loss):.4f} bits per character")
+    if standing.best_loss is None or loss < standing.best_loss:
+        standing.best_loss, standing.best_step = loss, step
+
+
+def write_samples(run, samples, step, model, data, config):
+    """Samples at every --temperature from the same random first character (question 3.1 b and c)."""
+    first = np.random.default_rng((config.seed, step, 1)).integers(data.vocab_size)
+    prompt = torch.tensor([[first]], device=config.device)
+    for temperature in config.temperature:
+        rng = torch.Generator(config.device).manual_seed(config.seed + step)
+        following = [x.item() for x in generate(model, prompt, config.sample_length, temperature, rng)]
+        text = data.convert_to_string([first, *following])
+        samples.add(step, temperature=temperature, text=text)
+        run.writer.add_text(f"temperature {temperature:g}", repr(text), step)
+        tqdm.write(f"Sample at step {step}, {name_of(temperature)}: {text!r}")
+
+
+def name_of(temperature):
+    return "greedy" if temperature == 0 else f"temperature {temperature:g}"
+
+
+def estimate(seconds_per_update, updates):
+    minutes = round(seconds_per_update * updates / 60)
+    duration = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    return f"About {duration} to the last step at this speed. Ctrl-C keeps everything, and --resume goes on."
+
+
+def finish(run, config, data, standing):
+    """The losses of the best weights on all three parts into result.json, and the picture of the run."""
+    best = run.folder / ("best.pt" if standing.best_step else "checkpoint.pt")
+    model, _ = load_model(best, config.device)
+    result = {"steps": standing.step, "best_step": standing.best_step or standing.step}
+    for name, part in (
+        ("train", data.train[-max(len(data.val), 10_000) :]),
+        ("validation", data.val),
+        ("test", data.test),
+    ):
+        loss = text_loss(model, part, config.device) if len(part) else None
+        result[f"{name}_loss"], result[f"{name}_bpc"] = loss, loss and bpc(loss)
+        if loss:
+            print(f"{name:>10}: {loss:.4f} nats = {bpc(loss):.4f} bits per character ({len(part)} characters)")
+    run.finish(**result, seconds=round(standing.seconds, 2), config=vars(config))
+    panels = {
+        "loss (nats per character)": {"training batch": "loss", "validation part": "validation_loss"},
+        "accuracy": {"training batch": "accuracy"},
+    }
+    draw_curves(run.folder / "metrics.csv", panels, run.folder / "curves.png")
+    print(f"{standing.step} updates, the best at {result['best_step']}; see {run.folder}")
+
+
+def run_name(config):
+    return (
+        f"{Path(config.txt_file).stem}_T{config.seq_length}_{config.lstm_num_layers}x{config.lstm_num_hidden}"
+        f"_lr{config.learning_rate:g}_keep{config.dropout_keep_prob:g}_seed{config.seed}"
+    )
+
+
+def parser():
+    p = cli.Parser(prog="train_text.py", description="Train a stacked LSTM to predict the next character of a text.")
+    g = p.add_argument_group("text")
+    g.add_argument("--txt_file", metavar="FILE", help="the book: any text file")
+    g.add_argument("--seq_length", type=cli.positive_int, default=30, help="T, characters of a window")
+    g.add_argument("--val_fraction", type=cli.fraction, default=0.05, help="held out for validation")
+    g.add_argument("--test_fraction", type=cli.fraction, default=0.05, help="held out for the test, the text's end")
+    g = p.add_argument_group("model")
+    g.add_argument("--lstm_num_hidden", type=cli.positive_int, default=128, help="H, hidden units of a layer")
+    g.add_argument("--lstm_num_layers", type=cli.positive_int, default=2, help="L, layers")
+    g = p.add_argument_group("training")
+    g.add_argument("--batch_size", type=cli.positive_int, default=64, help="B, windows an update")
+    g.add_argument("--learning_rate", type=cli.positive, default=2e-3, help="of RMSprop")
+    g.add_argument("--learning_rate_decay", type=cli.probability, default=0.96, help="factor on the learning rate")
+    g.add_argument("--learning_rate_step", type=cli.positive_int, default=5000, help="updates between two decays")
+    g.add_argument("--dropout_keep_prob", type=cli.probability, default=1.0, help="probability to keep a unit")
+    g.add_argument("--train_steps", type=cli.positive_int, default=1_000_000, help="updates")
+    g.add_argument("--max_norm", type=cli.positive, default=5.0, help="the gradient is clipped to this length")
+    g.add_argument("--seed", type=cli.natural, default=42, help="of the weights, windows and samples")
+    g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
+    g = p.add_argument_group("output")
+    g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
+    g.add_argument("--print_every", type=cli.positive_int, default=5, help="updates between log lines")
+    g.add_argument("--sample_every", type=cli.positive_int, default=100, help="updates between samples")
+    g.add_argument("--sample_length", type=cli.positive_int, default=30, help="characters of a sample")
+    g.add_argument(
+        "--temperature", type=cli.real(0), nargs="+", default=[0.0, 0.5, 1.0, 2.0],
+        help="of the samples: the logits are divided by it; 0 is greedy",
+    )  # fmt: skip
+    g.add_argument("--eval_every", type=cli.positive_int, default=1000, help="updates between validations")
+    g.add_argument("--checkpoint_every", type=cli.positive_int, default=1000, help="updates between checkpoints")
+    g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")
+    return p
+
+
+def main(argv=None):
+    config, given = parser().parse_with_given(argv)
+    if config.resume:
+        checkpoint = load_checkpoint(config.resume, "part3")
+        folder = checkpoint_path(config.resume).parent
+        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint)[1]
+    if config.txt_file is None:
+        raise UserError("give a text with --txt_file, such as --txt_file assets/grimm.txt")
+    del config.resume
+    return train(config)[1]
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
