@@ -64,8 +64,12 @@ class LSTM(nn.Module):
 
     def forward(self, x):
         """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K)."""
-        for step in self.steps(x):
-            pass  # only the last state is read out
+        return self.last_logits(self.steps(x))
+
+    def last_logits(self, steps):
+        """Only the last state is read out: (B, K)."""
+        for step in steps:
+            pass
         return step.h @ self.W_ph.T + self.b_p  # eq. 10
 
     def steps(self, x):
@@ -88,8 +92,7 @@ class LSTM(nn.Module):
 
     def states(self, x):
         """What happened on the way: {"h", "c", "g", "i", "f", "o"}, each (B, T, H)."""
-        columns = zip(*self.steps(x), strict=True)
-        return {name: torch.stack(values, dim=1) for name, values in zip(LSTMStep._fields, columns, strict=True)}
+        return stack(self.steps(x))
 
 
 def gates(z):
@@ -100,3 +103,10 @@ def gates(z):
     f = torch.sigmoid(z_f)  # eq. 6
     o = torch.sigmoid(z_o)  # eq. 7
     return g, i, f, o
+
+
+def stack(steps):
+    """Steps, NamedTuples of (B, H), to {name: (B, T, H)}."""
+    steps = list(steps)
+    columns = zip(*steps, strict=True)
+    return {name: torch.stack(values, dim=1) for name, values in zip(steps[0]._fields, columns, strict=True)}

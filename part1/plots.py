@@ -10,6 +10,8 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from matplotlib.ticker import MaxNLocator
+
 from common import cli
 from common.cli import UserError
 from common.figure import draw_curves, new_figure, save_figure
@@ -42,6 +44,7 @@ def draw_accuracy_against_length(results, path):
         (line,) = axis.plot(lengths, means, label=label)
         axis.plot(*zip(*points, strict=True), marker, color=line.get_color())
     axis.axhline(CHANCE, color="grey", linewidth=0.8, label="chance")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="inputs T (palindrome T+1)", ylabel="held-out accuracy", ylim=(0, 1.05))
     axis.legend()
     save_figure(figure, path)

@@ -31,13 +31,15 @@ from part1.plots import draw_accuracy_against_length, draw_run
 from part1.vanilla_rnn import VanillaRNN, refuse_latched_scalars
 
 MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}
-INITS = {"RNN": RNN_INIT, "LSTM": LSTM_INIT}
 MAY_DIFFER = {"train_steps", "print_every", "eval_every", "device"}  # on --resume
 COLUMNS = ["loss", "accuracy", "gradient_norm", "test_accuracy"]
 
 
-def train(config, folder=None, checkpoint=None):
+def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
     """One run at one length, in a folder of its own, or on from `checkpoint` in `folder`.
+
+    Part 2 trains its own cell with this loop: build(config) makes the model (default: build_model), and `kind` keeps
+    the checkpoints of the two apart.
 
     Returns:
         (the run's folder, 0), or (the folder, the exit status) where a signal stopped it: checkpoint.pt is written
@@ -46,7 +48,7 @@ def train(config, folder=None, checkpoint=None):
     Raises:
         UserError: the loss or its gradient is not finite, or the folder cannot be written.
     """
-    model = build_model(config)
+    model = (build or build_model)(config)
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
     standing = Standing()
     if checkpoint:
@@ -57,7 +59,7 @@ def train(config, folder=None, checkpoint=None):
     test_set = data.test_set()
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
-    with Run(folder, "part1", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+    with Run(folder, kind, COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         if not checkpoint:
             run.graph(model, encode(test_set[0][:1, :3].to(config.device), config.input_dim))
         while not (stop or standing.finished(config)):
@@ -136,19 +138,30 @@ def run_name(config):
 
 def parser():
     p = cli.Parser(prog="train.py", description="Train an RNN or an LSTM to say the last digit of a palindrome.")
+    p.add_argument_group("cell").add_argument("--model_type", choices=MODELS, default="RNN", help="the cell")
+    add_flags(p, inits=sorted({*RNN_INIT, *LSTM_INIT}))
+    return p
+
+
+def add_flags(p, inits):
+    """The flags that part 1 and part 2 have in common."""
     g = p.add_argument_group("model")
-    g.add_argument("--model_type", choices=MODELS, default="RNN", help="the cell")
     g.add_argument(
-        "--input_length", type=cli.positive_int, nargs="+", default=[10], metavar="T",
+        "--input_length",
+        type=cli.positive_int,
+        nargs="+",
+        default=[10],
+        metavar="T",
         help="digits read; the palindrome has one more. Several lengths are trained one after another",
-    )  # fmt: skip
+    )
     g.add_argument("--input_dim", type=int, choices=(1, NUM_DIGITS), default=1, help="digits as scalars or one-hot")
     g.add_argument("--num_classes", type=cli.whole(NUM_DIGITS), default=NUM_DIGITS, help="K, classes to choose from")
     g.add_argument("--num_hidden", type=cli.positive_int, default=128, help="H, hidden units")
     g.add_argument(
-        "--init", choices=sorted({*RNN_INIT, *LSTM_INIT}),
+        "--init",
+        choices=inits,
         help="initial weights; the default is orthogonal for the RNN, chrono for the LSTM",
-    )  # fmt: skip
+    )
     g = p.add_argument_group("training")
     g.add_argument("--batch_size", type=cli.positive_int, default=128, help="palindromes an update")
     g.add_argument("--learning_rate", type=cli.positive, default=0.001, help="of the optimizer")
@@ -163,21 +176,24 @@ def parser():
     g.add_argument("--print_every", type=cli.positive_int, default=10, help="updates between log lines")
     g.add_argument("--eval_every", type=cli.positive_int, default=100, help="updates between evaluations")
     g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")
-    return p
 
 
 def main(argv=None):
-    config, given = parser().parse_with_given(argv)
+    return start(*parser().parse_with_given(argv), build_model, "part1")
+
+
+def start(config, given, build, kind):
+    """Resume a run, or train at every length asked for; returns the exit status."""
     lengths = config.input_length
     config.input_length = lengths[0]
     if config.resume:
-        checkpoint = load_checkpoint(config.resume, "part1")
-        folder = checkpoint_path(config.resume).parent
-        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint)[1]
+        checkpoint = load_checkpoint(config.resume, kind)
+        config = settle_config(config, given, checkpoint, MAY_DIFFER)
+        return train(config, checkpoint_path(config.resume).parent, checkpoint, build, kind)[1]
     complete(config)
     folders = []
     for config.input_length in lengths:
-        folder, status = train(config)
+        folder, status = train(config, None, None, build, kind)
         if status:
             return status
         folders.append(folder)
@@ -195,10 +211,9 @@ def complete(config):
     del config.resume
     if config.init is None:
         config.init = "orthogonal" if config.model_type == "RNN" else "chrono"
-    if config.init not in INITS[config.model_type]:
-        raise UserError(
-            f"--init {config.init} is not for the {config.model_type}; it has {', '.join(INITS[config.model_type])}"
-        )
+    known = RNN_INIT if config.model_type == "RNN" else LSTM_INIT
+    if config.init not in known:
+        raise UserError(f"--init {config.init} is not for the {config.model_type}; it has {', '.join(known)}")
     try:
         refuse_latched_scalars(config.init, config.input_dim)
     except ValueError as error:

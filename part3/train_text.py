@@ -246,9 +246,12 @@ def parser():
     g.add_argument("--sample_every", type=cli.positive_int, default=100, help="updates between samples")
     g.add_argument("--sample_length", type=cli.positive_int, default=30, help="characters of a sample")
     g.add_argument(
-        "--temperature", type=cli.real(0), nargs="+", default=[0.0, 0.5, 1.0, 2.0],
+        "--temperature",
+        type=cli.real(0),
+        nargs="+",
+        default=[0.0, 0.5, 1.0, 2.0],
         help="of the samples: the logits are divided by it; 0 is greedy",
-    )  # fmt: skip
+    )
     g.add_argument("--eval_every", type=cli.positive_int, default=1000, help="updates between validations")
     g.add_argument("--checkpoint_every", type=cli.positive_int, default=1000, help="updates between checkpoints")
     g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The time gate k(t), equation 12 of the assignment: a rhythm of open and closed phases.
+
+            2 φ(t) / r_on          for φ(t) <= r_on / 2
+    k(t) =  2 - 2 φ(t) / r_on      for r_on / 2 < φ(t) < r_on       φ(t) = ((t - s) mod τ) / τ      (12)
+            α φ(t)                 otherwise, with α = 0 in the assignment
+
+Printed with < on both sides of φ = r_on / 2, the gate would be 0 at its peak; <= gives it the limit, 1.
+α is the leak of the Phased LSTM (Neil, Pfeiffer & Liu 2016): a gradient through closed gates, in training only.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+SMALLEST_R_ON = 1e-3
+LOG_TAU_BOUNDS = (math.log(1e-6), math.log(1e9))
+
+
+class TimeGate(nn.Module):
+    """k(t) for times of any shape, one rhythm for all units or one for each of U.
+
+    All is computed in float64, where times of a million and more keep their phase. τ > 0 because log τ is stored;
+    0 < r_on <= 1 because a value that an optimizer has carried over the edge is put back onto it before it is used.
+
+    Args:
+        tau: the period τ, in the unit of the times; a number, or a tensor (U,).
+        s: the shift of the opening, in the same unit; likewise.
+        r_on: the share of the period in which the gate is open; likewise.
+        learn: which of "tau", "s" and "r_on" are parameters; the others are fixed.
+        leak: α of the closed phase in training; it is 0 in evaluation.
+
+    Raises:
+        ValueError: τ <= 0, r_on outside (0, 1], or a name in `learn` that is none of the three.
+    """
+
+    def __init__(self, tau, s=0.0, r_on=1.0, learn=(), leak=0.0):
+        super().__init__()
+        tau, s, r_on = (torch.as_tensor(value, dtype=torch.float64) for value in (tau, s, r_on))
+        if not (tau > 0).all():
+            raise ValueError("the period τ must be above 0")
+        if not ((r_on > 0) & (r_on <= 1)).all():
+            raise ValueError("the open ratio r_on must be above 0 and at most 1")
+        if not set(learn) <= {"tau", "s", "r_on"}:
+            raise ValueError(f"tau, s and r_on can be learned, not {sorted(set(learn) - {'tau', 's', 'r_on'})}")
+        self.leak = leak
+        for name, value in (("tau", tau.log()), ("s", s), ("r_on", r_on)):
+            stored = "log_tau" if name == "tau" else name
+            if name in learn:
+                self.register_parameter(stored, nn.Parameter(value.clone()))
+            else:
+                self.register_buffer(stored, value.clone())
+
+    @property
+    def per_unit(self):
+        """Whether the units have rhythms of their own."""
+        return bool(self.log_tau.dim() or self.s.dim() or self.r_on.dim())
+
+    @property
+    def tau(self):
+        """The period τ."""
+        return self.log_tau.exp()
+
+    def forward(self, t):
+        """Times of any shape (...) to k(t): (...) for scalars τ, s, r_on, (..., U) for one per unit. float64."""
+        self.project()
+        φ = self.phase(t)
+        k = torch.where(φ <= self.r_on / 2, 2 * φ / self.r_on, 2 - 2 * φ / self.r_on)  # eq. 12, the open phase
+        leak = self.leak if self.training else 0.0
+        return torch.where(φ < self.r_on, k, leak * φ)
+
+    def phase(self, t):
+        """φ(t), in [0, 1): where in its period each unit is. torch.remainder, so that t < s is in there too."""
+        t = torch.as_tensor(t, dtype=torch.float64, device=self.log_tau.device)
+        if self.per_unit:
+            t = t.unsqueeze(-1)  # (..., 1) against (U,)
+        return torch.remainder(t - self.s, self.tau) / self.tau
+
+    @torch.no_grad()
+    def project(self):
+        """Put τ and r_on back inside their bounds, where an optimizer has left them."""
+        for value, low, high in ((self.log_tau, *LOG_TAU_BOUNDS), (self.r_on, SMALLEST_R_ON, 1.0)):
+            if value.requires_grad and (value.min() < low or value.max() > high):
+                value.clamp_(low, high)
+
+
+def random_gate(num_units, tau_low, tau_high, s=None, r_on=1.0, learn=(), leak=0.0, seed=42):
+    """A TimeGate with τ ~ U(tau_low, tau_high) and s ~ U(0, τ) (or the given s), drawn for each unit."""
+    rng = torch.Generator().manual_seed(seed)
+    tau = torch.empty(num_units, dtype=torch.float64).uniform_(tau_low, tau_high, generator=rng)
+    drawn = torch.rand(num_units, dtype=torch.float64, generator=rng) * tau
+    s = drawn if s is None else torch.full_like(tau, s)
+    return TimeGate(tau, s, torch.full_like(tau, r_on), learn, leak)
