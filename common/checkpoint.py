@@ -2,7 +2,7 @@
 """Checkpoints: state_dicts and plain values only, so that they load with weights_only=True, on any device."""
 
 import argparse
-import pickle
+import io
 from pathlib import Path
 
 import torch
@@ -27,10 +27,12 @@ def load_checkpoint(path, kind):
     """
     path = checkpoint_path(path)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        raw = path.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}; is it the right path?") from None
+    try:
+        checkpoint = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    except Exception:  # which one it is depends on where the file is damaged
         raise UserError(f"{path} is damaged or not a checkpoint; use another, such as best.pt beside it") from None
     if not isinstance(checkpoint, dict) or checkpoint.get("kind") != kind:
         raise UserError(f"{path} is not a checkpoint of {kind}; give one that its own train script wrote")

@@ -187,9 +187,8 @@ def start(config, given, build, kind):
     lengths = config.input_length
     config.input_length = lengths[0]
     if config.resume:
-        checkpoint = load_checkpoint(config.resume, kind)
-        config = settle_config(config, given, checkpoint, MAY_DIFFER)
-        return train(config, checkpoint_path(config.resume).parent, checkpoint, build, kind)[1]
+        folder, checkpoint = checkpoint_path(config.resume).parent, load_checkpoint(config.resume, kind)
+        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint, build, kind)[1]
     complete(config)
     folders = []
     for config.input_length in lengths:

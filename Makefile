@@ -1,0 +1,57 @@
+# Two commands do all the set-up on a machine that has only Python (3.10 or later) and make:
+#     make demo
+#     make test
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := summaries/demo-$(shell date +%Y%m%d-%H%M%S)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(READY) ## a network remembers twenty digits, another writes fairy tales; five minutes
+	$(BIN)/python part1/train.py --model_type LSTM --input_length 20 --print_every 100 --summary_path $(DEMO)
+	$(BIN)/python part3/train_text.py --txt_file assets/grimm.txt --train_steps 5000 --print_every 100 \
+		--sample_every 1000 --checkpoint_every 500 --summary_path $(DEMO)
+	@for temperature in 0 0.5 1.0 2.0; do \
+		echo; echo "== temperature $$temperature"; \
+		$(BIN)/python part3/generate.py --checkpoint $(DEMO)/grimm_* --prompt "The king" --length 400 \
+			--temperature $$temperature || exit; \
+	done
+	@echo
+	@echo "pictures:     $$(ls $(DEMO)/*/curves.png | tr '\n' ' ')"
+	@echo "checkpoints:  $$(ls $(DEMO)/*/best.pt | tr '\n' ' ')"
+	@echo "TensorBoard:  $(BIN)/tensorboard --logdir $(DEMO)"
+
+test: $(READY) ## the tests, about five minutes
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## the tests that train to a target or kill processes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove the environment, caches and everything under summaries/demo-*
+	rm -rf .venv .pytest_cache .ruff_cache summaries/demo-*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# PyTorch's default build for Linux brings gigabytes of CUDA. Where there is no NVIDIA driver the CPU build does as well.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "no venv: on Debian and Ubuntu, apt install python3-venv (it brings ensurepip)"; exit 1; }
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		echo "no NVIDIA driver here: PyTorch's CPU build first"; \
+		$(BIN)/python -m pip install --no-deps --retries 1 --timeout 20 \
+			--index-url https://download.pytorch.org/whl/cpu "$$(grep '^torch' requirements.txt)" || \
+			echo "not to be had: the default build follows, which is large"; \
+	fi
+	$(BIN)/python -m pip install -r requirements.txt
+	@touch $(READY)

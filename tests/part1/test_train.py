@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+import csv
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from part1 import train
+from part1.evaluation import Standing
+
+TINY = ["--num_hidden", 8, "--input_length", 3, "--batch_size", 16, "--train_steps", 6, "--print_every", 2]
+
+
+@pytest.fixture
+def tiny(tmp_path, run_script):
+    """tiny("--flag", value, ...) trains a tiny network and returns its run folder."""
+
+    def run(*argv):
+        before = set(tmp_path.glob("runs/*"))
+        status, _, err = run_script(train.main, *TINY, "--summary_path", tmp_path / "runs", *argv)
+        assert status == 0, err
+        (folder,) = set(tmp_path.glob("runs/*")) - before
+        return folder
+
+    return run
+
+
+def rows(folder):
+    with open(folder / "metrics.csv", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def weights(folder, name="checkpoint.pt"):
+    return torch.load(folder / name, weights_only=True)["model"]
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_folder_holds_what_it_should(tiny):
+    folder = tiny("--eval_every", 3)
+    assert {path.name for path in folder.iterdir() if "tfevents" not in path.name} == {
+        "config.json", "metrics.csv", "checkpoint.pt", "best.pt", "result.json", "curves.png",
+    }  # fmt: skip
+    assert list(folder.glob("events.out.tfevents*"))
+    result = json.loads((folder / "result.json").read_text())
+    assert {"test_accuracy", "best_accuracy", "solved_at", "steps", "test_size", "seconds", "config"} <= result.keys()
+    assert result["steps"] == 6 and result["test_size"] == 100 and result["solved_at"] is None
+    assert result["config"] == json.loads((folder / "config.json").read_text())
+    assert [int(row["step"]) for row in rows(folder) if row["loss"]] == [2, 4, 6]
+    assert [int(row["step"]) for row in rows(folder) if row["test_accuracy"]] == [3, 6]
+    assert float(rows(folder)[-1]["test_accuracy"]) == result["test_accuracy"]
+
+
+def test_tensorboard_has_the_scalars_and_the_graph(tiny):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tiny())).Reload()
+    assert {"loss", "accuracy", "gradient_norm", "test_accuracy"} <= set(events.Tags()["scalars"])
+    assert events.Tags()["graph"]
+    assert [e.step for e in events.Scalars("loss")] == [2, 4, 6]
+
+
+def test_a_run_never_writes_into_a_folder_that_exists(tiny):
+    first = tiny()
+    before = (first / "metrics.csv").read_bytes()
+    second = tiny()
+    assert second.name == first.name + "-2"
+    assert (first / "metrics.csv").read_bytes() == before
+
+
+def test_the_same_command_gives_the_same_numbers(tiny):
+    a, b = tiny(), tiny()
+    assert same(weights(a), weights(b))
+    assert (a / "metrics.csv").read_bytes() == (b / "metrics.csv").read_bytes()
+
+
+FLAGS = {  # flag: (value, what it must change)
+    "model_type": ("LSTM", "weights"),
+    "input_length": (4, "weights"),
+    "input_dim": (10, "weights"),
+    "num_classes": (12, "weights"),
+    "num_hidden": (9, "weights"),
+    "init": ("normal", "weights"),
+    "batch_size": (17, "weights"),
+    "learning_rate": (0.01, "weights"),
+    "max_norm": (0.01, "weights"),
+    "optimizer": ("momentum", "weights"),
+    "seed": (1, "weights"),
+    "train_steps": (5, "weights"),
+    "print_every": (3, "rows"),
+    "eval_every": (2, "rows"),
+}
+ELSEWHERE = {"no_early_stop", "device", "summary_path", "resume"}  # each has a test of its own
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_every_flag_has_an_effect(tiny, flag):
+    value, what = FLAGS[flag]
+    plain, changed = tiny(), tiny(f"--{flag}", value)
+    if what == "weights":
+        assert not same(weights(plain), weights(changed))
+    else:
+        assert [row["step"] for row in rows(plain)] != [row["step"] for row in rows(changed)]
+
+
+def test_no_flag_is_left_out():
+    assert FLAGS.keys() | ELSEWHERE == vars(train.parser().parse_args([])).keys()
+
+
+@pytest.mark.parametrize("name", train.OPTIMIZERS)
+def test_every_optimizer_trains(tiny, name):
+    assert not same(weights(tiny("--optimizer", name)), weights(tiny("--optimizer", name, "--train_steps", 1)))
+
+
+def test_clip_comes_after_backward_and_before_step(tmp_path, run_script, monkeypatch):
+    calls = []
+
+    def watch(owner, name, label):
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a, **k: calls.append(label) or original(*a, **k))
+
+    watch(torch.optim.RMSprop, "zero_grad", "zero")
+    watch(torch.Tensor, "backward", "backward")
+    watch(torch.nn.utils, "clip_grad_norm_", "clip")
+    watch(torch.optim.RMSprop, "step", "step")
+    run_script(train.main, *TINY, "--summary_path", tmp_path)
+    assert calls == ["zero", "backward", "clip", "step"] * 6
+
+
+def test_the_gradient_norm_logged_is_that_before_clipping(tiny):
+    assert float(rows(tiny("--max_norm", 1e-3))[0]["gradient_norm"]) > 1e-2
+
+
+@pytest.mark.parametrize("flags", [(), ("--model_type", "LSTM", "--optimizer", "adam")])
+def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script, flags):
+    whole = tiny(*flags, "--train_steps", 8, "--eval_every", 4)
+    part = tiny(*flags, "--train_steps", 4, "--eval_every", 4)
+    status, _, err = run_script(train.main, "--resume", part, "--train_steps", 8)
+    assert status == 0, err
+    a, b = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, part))
+    assert same(a["model"], b["model"])
+    for p, q in zip(a["optimizer"]["state"].values(), b["optimizer"]["state"].values(), strict=True):
+        assert all(torch.equal(torch.as_tensor(p[key]), torch.as_tensor(q[key])) for key in p)
+    assert rows(whole) == rows(part)
+    for standing in (a["standing"], b["standing"]):
+        standing.pop("seconds")
+    assert a["standing"] == b["standing"]
+
+
+def test_resume_drops_what_was_logged_after_the_checkpoint(tiny, run_script):
+    whole, part = tiny("--train_steps", 8), tiny("--train_steps", 4)
+    with open(part / "metrics.csv", "a") as f:
+        f.write("6,9.9,0.5,1.0,\n")  # a run that was killed after its checkpoint
+    assert run_script(train.main, "--resume", part / "checkpoint.pt", "--train_steps", 8)[0] == 0
+    assert [row for row in rows(part) if row["step"] == "6"] == [row for row in rows(whole) if row["step"] == "6"]
+
+
+def test_resume_refuses_another_configuration_and_loses_nothing(tiny, run_script):
+    folder = tiny()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    status, _, err = run_script(train.main, "--resume", folder, "--learning_rate", 0.5)
+    assert status == 2 and "--learning_rate 0.5" in err and "0.001" in err and err.count("\n") == 1
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+    assert run_script(train.main, "--resume", folder, "--input_length", 3)[0] == 0  # the same value is no difference
+    assert run_script(train.main, "--resume", folder, "--print_every", 1, "--device", "cpu")[0] == 0
+
+
+def test_a_checkpoint_loads_in_a_fresh_process_without_our_code(tiny):
+    code = "import sys, torch; print(sorted(torch.load(sys.argv[1], weights_only=True)['model']))"
+    path = str(tiny() / "checkpoint.pt")
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, cwd="/", check=True)
+    assert done.stdout.strip() == "['W_hh', 'W_hx', 'W_ph', 'b_h', 'b_p']"
+
+
+def test_solved_means_all_of_the_test_set_twice_in_a_row(monkeypatch):
+    config = train.parser().parse_args(["--train_steps", "1000"])
+    y = torch.zeros(2000)
+    scores = iter([])
+    monkeypatch.setattr("part1.evaluation.share_right", lambda model, digits, y, config: next(scores))
+
+    def judge(standing, step, *given):
+        nonlocal scores
+        scores, standing.step = iter(given), step
+        return standing.judge(None, (y, y), config)
+
+    standing = Standing()
+    assert judge(standing, 100, 0.5) is True
+    judge(standing, 200, 0.9995, 0.9985)  # the quick thousand pass, all of them do not
+    assert standing.passed_at is None and standing.test_accuracy == 0.9985
+    judge(standing, 300, 1.0, 0.9995)
+    assert standing.passed_at == 300 and standing.solved_at is None
+    judge(standing, 400, 0.99)  # not in a row
+    assert standing.passed_at is None
+    judge(standing, 500, 1.0, 1.0)
+    judge(standing, 600, 1.0, 0.9991)
+    assert standing.solved_at == 500 and standing.finished(config)
+    assert standing.best_accuracy == 1.0 and standing.test_accuracy == 0.9991
+    config.no_early_stop = True
+    assert not standing.finished(config)
+    judge(standing, 1000, 0.7, 0.65)  # the last update: all of them, whatever the quick thousand say
+    assert standing.test_accuracy == 0.65 and standing.finished(config) and standing.solved_at == 500
+
+
+SOLVING = ["--input_dim", 10, "--input_length", 2, "--num_hidden", 32, "--learning_rate", 0.01, "--eval_every", 25]
+
+
+def test_training_stops_once_solved_unless_told_not_to(tmp_path, run_script):
+    for flags in ([], ["--no_early_stop"]):
+        status, out, err = run_script(
+            train.main, *SOLVING, *flags, "--train_steps", 300, "--print_every", 100, "--summary_path", tmp_path
+        )
+        assert status == 0 and "solved at update" in out, err
+    first, second = (json.loads(path.read_text()) for path in sorted(tmp_path.glob("*/result.json")))
+    assert first["solved_at"] == second["solved_at"]
+    assert first["steps"] < 300 and second["steps"] == 300
+    assert first["test_accuracy"] >= 0.999
+
+
+def test_several_lengths_end_in_a_table_and_a_picture(tmp_path, run_script):
+    status, out, err = run_script(train.main, *TINY, "--input_length", 2, 3, "--summary_path", tmp_path)
+    assert status == 0, err
+    assert len(list(tmp_path.glob("RNN_T*/result.json"))) == 2
+    (picture,) = tmp_path.glob("*/accuracy.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    table = out[out.index("solved at") :].splitlines()
+    assert [line.split()[:2] for line in table[1:3]] == [["2", "100"], ["3", "100"]]
+
+
+def test_the_log_line_is_the_templates(tmp_path, run_script):
+    _, out, _ = run_script(train.main, *TINY, "--summary_path", tmp_path)
+    pattern = (
+        r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] Train Step 0002/0006, Batch Size = 16, Examples/Sec = \d+\.\d\d, "
+        r"Accuracy = \d\.\d\d, Loss = \d+\.\d{3}\n"
+    )
+    assert re.search(pattern, out)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, run_script):
+    argv = [*TINY, "--summary_path", tmp_path, "--optimizer", "sgd", "--eval_every", 1, "--train_steps", 50]
+    status, _, err = run_script(train.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38)
+    assert status == 2 and "not finite at step" in err and "--learning_rate" in err and err.count("\n") == 1
+    (checkpoint,) = tmp_path.glob("*/checkpoint.pt")
+    assert all(value.isfinite().all() for value in torch.load(checkpoint, weights_only=True)["model"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [42, 43, 44])
+def test_the_lstm_solves_twenty_with_no_other_flag(tmp_path, run_script, seed):
+    argv = ["--model_type", "LSTM", "--input_length", 20, "--seed", seed, "--summary_path", tmp_path]
+    _, out, _ = run_script(train.main, *argv)
+    assert "solved at update" in out
+
+
+@pytest.mark.slow
+def test_the_bare_command_and_the_sanity_checks_of_the_assignment(tmp_path, run_script):
+    for argv in ([], ["--input_length", 5], ["--input_length", 5, "--model_type", "LSTM"]):
+        _, out, _ = run_script(train.main, *argv, "--summary_path", tmp_path)
+        assert "solved at update" in out
+    _, out, _ = run_script(train.main, "--input_dim", 10, "--input_length", 20, "--summary_path", tmp_path)
+    assert "solved at update" in out
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("RNN_T20*/result.json")]
+    assert results[0]["steps"] < 1000

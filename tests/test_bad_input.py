@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""A user's mistake gets one line that names it, and exit status 2; nothing is written."""
+
+import pytest
+
+from part1 import plots as part1_plots
+from part1 import train as part1
+from part2 import train as part2
+from part3 import generate, train_text
+
+NUMBERS = {  # flag: values that make no sense
+    "input_length": ["0", "-1", "2.5", "x"],
+    "num_hidden": ["0", "1.5"],
+    "num_classes": ["5", "0"],
+    "batch_size": ["0", "-4"],
+    "train_steps": ["0", "1.5", "nan"],
+    "print_every": ["0"],
+    "eval_every": ["0"],
+    "learning_rate": ["0", "-1", "nan", "inf"],
+    "max_norm": ["0", "-1", "nan"],
+    "seed": ["-1", "0.5"],
+    "input_dim": ["2", "0", "x"],
+    "model_type": ["GRU"],
+    "init": ["kaiming"],
+    "optimizer": ["lbfgs"],
+    "device": ["cuda:99", "toaster"],
+}
+GATE = {
+    "tau": ["0", "-1", "nan"], "s": ["x", "inf"], "r_on": ["0", "1.1", "nan"], "leak": ["-0.1", "2"],
+    "learn": ["speed"], "variant": ["other"], "task": ["chess"], "init": ["identity"],
+}  # fmt: skip
+TEXT = {
+    "seq_length": ["0", "1.5"], "lstm_num_hidden": ["0"], "lstm_num_layers": ["0"], "batch_size": ["0"],
+    "learning_rate": ["0", "nan"], "learning_rate_decay": ["0", "1.1"], "learning_rate_step": ["0"],
+    "dropout_keep_prob": ["0", "1.1", "nan"], "train_steps": ["0", "1.5"], "max_norm": ["0"], "print_every": ["0"],
+    "sample_every": ["0"], "sample_length": ["0"], "temperature": ["-1", "nan", "x"], "eval_every": ["0"],
+    "checkpoint_every": ["0"], "val_fraction": ["-0.1", "1.1"], "test_fraction": ["nan"], "seed": ["-1"],
+    "device": ["cuda:99"],
+}  # fmt: skip
+GENERATE = {"length": ["0", "1.5"], "temperature": ["-1", "nan"], "num_samples": ["0"], "seed": ["-1"], "device": ["x"]}
+
+CASES = [
+    (main, flag, value)
+    for main, table in ((part1.main, NUMBERS), (part2.main, GATE), (train_text.main, TEXT), (generate.main, GENERATE))
+    for flag, values in table.items()
+    for value in values
+]
+
+
+def check(result, *words):
+    status, _, err = result
+    assert status == 2, err
+    assert err.count("\n") == 1 and err.endswith("\n"), err
+    for word in words:
+        assert str(word) in err, err
+
+
+@pytest.mark.parametrize(("main", "flag", "value"), CASES)
+def test_values_out_of_range(run_script, tmp_path, text_file, monkeypatch, main, flag, value):
+    monkeypatch.chdir(tmp_path)
+    text_file.rename(tmp_path.parent / f"{tmp_path.name}.txt")
+    before = {
+        part1.main: [], part2.main: [], generate.main: ["--checkpoint", "x"],
+        train_text.main: ["--txt_file", tmp_path.parent / f"{tmp_path.name}.txt"],
+    }[main]  # fmt: skip
+    check(run_script(main, *before, f"--{flag}", value), f"--{flag}", value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("argv", [["--model_type", "LSTM", "--init", "identity"], ["--init", "chrono"]])
+def test_an_initialisation_of_the_other_model(run_script, argv):
+    check(run_script(part1.main, *argv), argv[-1])
+
+
+def test_latch_with_scalars(run_script):
+    check(run_script(part1.main, "--init", "latch"), "--input_dim 10")
+    check(run_script(part2.main, "--init", "latch"), "--input_dim 10")
+
+
+def test_periods_in_the_wrong_order(run_script):
+    check(run_script(part2.main, "--tau", 5, 3), "--tau", "lower one first")
+    check(run_script(part2.main, "--tau", 3, 4, 5), "--tau")
+
+
+def test_texts_that_do_not_serve(run_script, tmp_path):
+    check(run_script(train_text.main), "--txt_file")
+    check(run_script(train_text.main, "--txt_file", tmp_path / "no.txt"), "no.txt", "No such file")
+    check(run_script(train_text.main, "--txt_file", tmp_path), "directory")
+    for raw, word in (
+        (b"", "empty"),
+        (b"\0\1\2\0", "zero bytes"),
+        (b"too short", "too few"),
+        (b"short" * 6, "--seq_length"),
+    ):
+        path = tmp_path / "a.txt"
+        path.write_bytes(raw)
+        check(run_script(train_text.main, "--txt_file", path), "a.txt" if word != "too few" else "", word)
+
+
+def test_fractions_that_leave_nothing(run_script, text_file):
+    check(run_script(train_text.main, "--txt_file", text_file, "--val_fraction", 0.6, "--test_fraction", 0.6), "leave")
+
+
+@pytest.mark.parametrize(
+    ("main", "flag"),
+    [
+        (part1.main, "--resume"),
+        (part2.main, "--resume"),
+        (train_text.main, "--resume"),
+        (generate.main, "--checkpoint"),
+    ],
+)
+def test_checkpoints_that_do_not_serve(run_script, tmp_path, main, flag):
+    check(run_script(main, flag, tmp_path / "missing"), "missing")
+    check(run_script(main, flag, tmp_path), "checkpoint.pt")  # a folder without one
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"not a checkpoint")
+    check(run_script(main, flag, path), "damaged")
+    assert path.read_bytes() == b"not a checkpoint"
+
+
+def test_an_output_folder_that_cannot_be_written(run_script, tmp_path, text_file):
+    for main, argv in ((part1.main, []), (part2.main, []), (train_text.main, ["--txt_file", text_file])):
+        check(run_script(main, *argv, "--summary_path", text_file / "runs"), "--summary_path")
+
+
+def test_plots_of_what_is_no_result(run_script, tmp_path):
+    check(run_script(part1_plots.main, tmp_path), "result.json")
+    (tmp_path / "result.json").write_text("{}")
+    check(run_script(part1_plots.main, tmp_path), "not a result")
