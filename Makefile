@@ -41,7 +41,8 @@ clean: ## remove the environment, caches and everything under summaries/demo-*
 	rm -rf .venv .pytest_cache .ruff_cache summaries/demo-*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# PyTorch's default build for Linux brings gigabytes of CUDA. Where there is no NVIDIA driver the CPU build does as well.
+# PyTorch's default build for Linux brings gigabytes of CUDA. Where there is no NVIDIA driver the CPU build does as well;
+# it is asked of its own index alone, whatever other ones pip is configured for.
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later is needed: make PYTHON=python3.12 ..."; exit 1; }
@@ -49,7 +50,7 @@ $(READY): requirements.txt
 		{ rm -rf .venv; echo "no venv: on Debian and Ubuntu, apt install python3-venv (it brings ensurepip)"; exit 1; }
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
 		echo "no NVIDIA driver here: PyTorch's CPU build first"; \
-		$(BIN)/python -m pip install --no-deps --retries 1 --timeout 20 \
+		PIP_CONFIG_FILE=/dev/null $(BIN)/python -m pip install --no-deps --retries 1 --timeout 20 \
 			--index-url https://download.pytorch.org/whl/cpu "$$(grep '^torch' requirements.txt)" || \
 			echo "not to be had: the default build follows, which is large"; \
 	fi
