@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from common.cli import UserError
+from part3.gutenberg import strip_gutenberg
 from part3.text import Vocabulary, read_text, split
 
 
@@ -26,16 +27,17 @@ class TextDataset(Dataset):
         seq_length: T.
         val_fraction, test_fraction: the shares of the text held out, its last ones.
         seed: of the random windows.
+        strip: leave out Project Gutenberg's header and licence, where the text has them.
 
     Attributes:
-        vocabulary: of the whole text. train, val, test: arrays of character numbers.
+        vocabulary: of the whole text. train, val, test: arrays of character numbers. cut: what was left out, or "".
 
     Raises:
         UserError: the text cannot be read, or is too short for a window or for its held-out parts.
     """
 
-    def __init__(self, filename, seq_length, val_fraction=0.05, test_fraction=0.05, seed=42):
-        text = read_text(filename)
+    def __init__(self, filename, seq_length, val_fraction=0.05, test_fraction=0.05, seed=42, strip=True):
+        text, self.cut = strip_gutenberg(read_text(filename)) if strip else (read_text(filename), "")
         self.seq_length = seq_length
         self.seed = seed
         self.vocabulary = Vocabulary(text)

@@ -8,6 +8,8 @@ import numpy as np
 
 from common.cli import UserError
 
+BOOKS = Path(__file__).resolve().parents[1] / "assets" / "books"  # where assets/download.py puts them
+
 
 def read_text(path):
     """The text of a file: UTF-8 with or without a byte-order mark, else Latin-1; line ends become LF.
@@ -19,7 +21,10 @@ def read_text(path):
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read the text {path}: {error.strerror}; give a text file with --txt_file") from None
+        remedy = "give a text file with --txt_file"
+        if not path.exists() and path.resolve().parent == BOOKS:
+            remedy = f"fetch it with: python assets/download.py {path.stem}"
+        raise UserError(f"cannot read the text {path}: {error.strerror}; {remedy}") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -56,7 +56,14 @@ def train(config, folder=None, checkpoint=None):
     Raises:
         UserError: the text does not serve, the loss or its gradient is not finite, or the folder cannot be written.
     """
-    data = TextDataset(config.txt_file, config.seq_length, config.val_fraction, config.test_fraction, config.seed)
+    data = TextDataset(
+        config.txt_file,
+        config.seq_length,
+        config.val_fraction,
+        config.test_fraction,
+        config.seed,
+        config.strip_gutenberg,
+    )
     model = build_model(config, data.vocab_size)
     optimizer = torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, config.learning_rate_step, config.learning_rate_decay)
@@ -67,6 +74,8 @@ def train(config, folder=None, checkpoint=None):
         standing = restore(checkpoint, model, optimizer, schedule)
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
+    if data.cut:
+        print(f"{config.txt_file}: {data.cut}; --no_strip_gutenberg keeps them")
     print(f"{len(data.train)} characters to train on, {data.vocab_size} different ones; run folder {folder}")
     with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
@@ -227,6 +236,10 @@ def parser():
     g.add_argument("--seq_length", type=cli.positive_int, default=30, help="T, characters of a window")
     g.add_argument("--val_fraction", type=cli.fraction, default=0.05, help="held out for validation")
     g.add_argument("--test_fraction", type=cli.fraction, default=0.05, help="held out for the test, the text's end")
+    g.add_argument(
+        "--strip_gutenberg", action="store_true", default=True, help="leave out Project Gutenberg's header and licence"
+    )
+    g.add_argument("--no_strip_gutenberg", dest="strip_gutenberg", action="store_false", help="train on them too")
     g = p.add_argument_group("model")
     g.add_argument("--lstm_num_hidden", type=cli.positive_int, default=128, help="H, hidden units of a layer")
     g.add_argument("--lstm_num_layers", type=cli.positive_int, default=2, help="L, layers")

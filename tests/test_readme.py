@@ -36,6 +36,8 @@ def test_every_python_command_of_the_readme_runs(tmp_path, monkeypatch, run_scri
     commands = [shlex.split(line) for line in COMMANDS if line.startswith("python ")]
     assert len(commands) >= 10
     for _, script, *argv in commands:
+        if script == "assets/download.py" and argv != ["--list"]:
+            argv = ["--list"]  # no test reaches for the network; tests/test_download.py serves books itself
         main = importlib.import_module(script[:-3].replace("/", ".")).main
         tiny = "--train_steps 3" if "--resume" in argv else TINY.get(script, "")
         status, _, err = run_script(main, *argv, *tiny.split())

@@ -37,6 +37,11 @@ def test_latin_1_is_read_with_a_word_about_it(tmp_path, capsys):
     assert "Latin-1" in capsys.readouterr().err
 
 
+def test_a_book_that_is_not_there_yet_names_the_command_that_fetches_it():
+    with pytest.raises(UserError, match=r"python assets/download.py no_such_book$"):
+        read_text(ROOT / "assets" / "books" / "no_such_book.txt")
+
+
 @pytest.mark.parametrize(("raw", "word"), [(b"", "empty"), (b"\xef\xbb\xbf", "empty"), (b"a\0b", "zero bytes")])
 def test_what_is_no_text_is_refused(tmp_path, raw, word):
     path = tmp_path / "a.txt"

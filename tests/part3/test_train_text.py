@@ -30,10 +30,15 @@ def tiny(tmp_path, run_script, text_file):
         status, out, err = run_script(train_text.main, *base, *argv)
         assert status == 0, err
         (folder,) = set(tmp_path.glob("runs/*")) - before
-        folder.with_suffix(".out").write_text(out)
+        output(folder).write_text(out)
         return folder
 
     return run
+
+
+def output(folder):
+    """Where `tiny` keeps what a run printed."""
+    return folder.parents[1] / f"{folder.name}.out"
 
 
 def rows(folder, name="metrics.csv"):
@@ -117,6 +122,7 @@ FLAGS = {  # flag: (arguments, what they must change)
     "sample_every": ([3], "samples"),
     "sample_length": ([12], "samples"),
     "temperature": ([0.7], "samples"),
+    "strip_gutenberg": None,
     "checkpoint_every": None,
     "txt_file": None,
     "device": None,
@@ -201,8 +207,18 @@ def test_everything_can_be_trained_on(tiny):
     assert not (folder / "best.pt").exists()
 
 
+def test_the_licence_is_left_out_unless_asked_for(tiny, text_file):
+    book = text_file.read_text(encoding="utf-8")
+    mark = "*** {} OF THIS PROJECT GUTENBERG EBOOK A TALE ***\n"
+    text_file.write_text(f"head\n{mark.format('START')}{book}\n{mark.format('END')}The licence.\n", encoding="utf-8")
+    plain, whole = tiny(), tiny("--no_strip_gutenberg")
+    assert "*" not in checkpoint(plain)["vocabulary"] and "*" in checkpoint(whole)["vocabulary"]
+    assert "characters cut" in output(plain).read_text()
+    assert "characters cut" not in output(whole).read_text()
+
+
 def test_the_time_to_the_last_step_is_estimated(tiny):
-    out = tiny("--train_steps", 25).with_suffix(".out").read_text()
+    out = output(tiny("--train_steps", 25)).read_text()
     assert re.search(r"About \d+ min to the last step at this speed. Ctrl-C keeps everything", out)
 
 
