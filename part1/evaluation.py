@@ -23,15 +23,17 @@ class Standing:
     passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
     solved_at: int | None = None
 
-    def judge(self, model, test_set, config):
+    def judge(self, model, test_set, config, last):
         """Evaluate on the held-out palindromes (digits (n, T), last digits (n,)), and note what it means.
+
+        last: no evaluation follows, so all of them are looked at in any case.
 
         Returns:
             Whether this is the best accuracy so far.
         """
         digits, y = test_set
         score = share_right(model, digits[:QUICK], y[:QUICK], config)
-        whole = score >= SOLVED or self.step == config.train_steps
+        whole = score >= SOLVED or last
         if whole and len(y) > QUICK:
             score = share_right(model, digits, y, config)
         if not (whole and score >= SOLVED):
@@ -44,21 +46,28 @@ class Standing:
         self.test_accuracy, self.best_accuracy = score, max(score, self.best_accuracy)
         return improved
 
-    def finished(self, config):
-        """Whether training ends here: at train_steps, or once solved unless --no_early_stop."""
-        return self.step >= config.train_steps or (self.solved_at is not None and not config.no_early_stop)
+    def ended_by(self, config):
+        """What ends training here and now: "solved" (unless --no_early_stop), "train_steps", "max_minutes" or None."""
+        if self.solved_at is not None and not config.no_early_stop:
+            return "solved"
+        if self.step >= config.train_steps:
+            return "train_steps"
+        if config.max_minutes is not None and self.seconds >= 60 * config.max_minutes:
+            return "max_minutes"
+        return None
 
 
 def due(step, config):
-    """Whether the model is evaluated after this update."""
-    return step in EARLY or step % config.eval_every == 0 or step == config.train_steps
+    """Whether the model is evaluated after this update, wherever training ends."""
+    return step in EARLY or step % config.eval_every == 0
 
 
 @torch.no_grad()
-def share_right(model, digits, y, config, chunk=1_000):
+def share_right(model, digits, y, config):
     """The share of palindromes whose last digit the model says; digits (n, T), y (n,)."""
     model.eval()
     right = 0
+    chunk = min(1_000, max(1_000_000 // digits.shape[1], 1))  # long palindromes a few at a time, for the sake of memory
     for part, last in zip(digits.split(chunk), y.split(chunk), strict=True):
         x = encode(part.to(config.device), config.input_dim)
         right += (model(x).argmax(dim=1) == last.to(config.device)).sum().item()

@@ -23,6 +23,7 @@ from common.checkpoint import checkpoint_path, load_checkpoint, settle_config
 from common.cli import UserError
 from common.run import Run, StopRequest, make_folder, read_json
 from common.training import OPTIMIZERS, clip_gradient, log_line
+from part1.curriculum import Curriculum
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode, num_palindromes
 from part1.evaluation import Standing, due
 from part1.init import LSTM_INIT, RNN_INIT
@@ -31,7 +32,7 @@ from part1.plots import draw_accuracy_against_length, draw_run
 from part1.vanilla_rnn import VanillaRNN, refuse_latched_scalars
 
 MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}
-MAY_DIFFER = {"train_steps", "print_every", "eval_every", "device"}  # on --resume
+MAY_DIFFER = {"train_steps", "max_minutes", "print_every", "eval_every", "device"}  # on --resume
 COLUMNS = ["loss", "accuracy", "gradient_norm", "test_accuracy"]
 
 
@@ -49,22 +50,26 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
         UserError: the loss or its gradient is not finite, or the folder cannot be written.
     """
     model = (build or build_model)(config)
+    if config.reservoir:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in ("W_ph", "b_p"))
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
     standing = Standing()
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
-    data = PalindromeDataset(config.input_length + 1, seed=config.seed)
-    test_set = data.test_set()
+    curriculum = Curriculum(**checkpoint["curriculum"]) if checkpoint else Curriculum.begin(config)
+    test_set = PalindromeDataset(config.input_length + 1).test_set()
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     with Run(folder, kind, COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         if not checkpoint:
             run.graph(model, encode(test_set[0][:1, :3].to(config.device), config.input_dim))
-        while not (stop or standing.finished(config)):
+        while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             step = standing.step = standing.step + 1
+            data = PalindromeDataset(curriculum.length + 1, seed=config.seed)
             digits, y = data.batch(step, config.batch_size)
             x, y = encode(digits.to(config.device), config.input_dim), y.to(config.device)
 
@@ -78,19 +83,23 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
             optimizer.step()
 
             bar.update()
+            accuracy = (logits.argmax(dim=1) == y).float().mean()
+            if config.curriculum:
+                curriculum.note(accuracy.item(), config)
             if step % config.print_every == 0:
-                accuracy = (logits.argmax(dim=1) == y).float().mean().item()
+                accuracy = accuracy.item()
                 run.log(step, loss=loss.item(), accuracy=accuracy, gradient_norm=gradient_norm.item())
                 tqdm.write(log_line(step, config, time.perf_counter() - began, accuracy, loss.item()))
             standing.seconds += time.perf_counter() - began
-            if due(step, config):
-                improved = standing.judge(model, test_set, config)
+            last = standing.ended_by(config) is not None
+            if due(step, config) or last:
+                improved = standing.judge(model, test_set, config, last)
                 run.log(step, test_accuracy=standing.test_accuracy)
                 for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
-                    save(run, name, config, model, optimizer, standing)
+                    save(run, name, config, model, optimizer, standing, curriculum)
         if stop:
-            save(run, "checkpoint.pt", config, model, optimizer, standing)
-    if not standing.finished(config):
+            save(run, "checkpoint.pt", config, model, optimizer, standing, curriculum)
+    if not standing.ended_by(config):
         print(f"stopped after update {standing.step}; to go on: --resume {folder}")
         return folder, stop.status
     finish(run, config, standing, len(test_set[1]))
@@ -103,9 +112,10 @@ def build_model(config):
     return MODELS[config.model_type](*sizes, device=config.device, init=config.init, seed=config.seed)
 
 
-def save(run, name, config, model, optimizer, standing):
+def save(run, name, config, model, optimizer, standing, curriculum):
     """A checkpoint: all that --resume needs. The data needs nothing: batch number `step` depends on the seed alone."""
-    state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), standing=asdict(standing))
+    state = dict(model=model.state_dict(), optimizer=optimizer.state_dict())
+    state |= dict(standing=asdict(standing), curriculum=asdict(curriculum))
     run.save(name, config=vars(config), **state)
 
 
@@ -115,6 +125,7 @@ def finish(run, config, standing, test_size):
         test_accuracy=standing.test_accuracy,
         best_accuracy=standing.best_accuracy,
         solved_at=standing.solved_at,
+        ended_by=standing.ended_by(config),
         steps=standing.step,
         test_size=test_size,
         seconds=round(standing.seconds, 2),
@@ -130,10 +141,16 @@ def finish(run, config, standing, test_size):
 
 
 def run_name(config):
-    return (
+    """The configuration in short: what one varies always, the rest where it is not the default."""
+    name = (
         f"{config.model_type}_T{config.input_length}_D{config.input_dim}_H{config.num_hidden}_{config.init}"
         f"_{config.optimizer}_lr{config.learning_rate:g}_seed{config.seed}"
     )
+    defaults = parser()
+    for flag, short in {"batch_size": "B", "max_norm": "norm", "curriculum": "curriculum"}.items():
+        if getattr(config, flag) != defaults.get_default(flag):
+            name += f"_{short}{getattr(config, flag):g}"
+    return name + "_reservoir" * config.reservoir
 
 
 def parser():
@@ -169,6 +186,16 @@ def add_flags(p, inits):
     g.add_argument("--max_norm", type=cli.positive, default=10.0, help="the gradient is clipped to this length")
     g.add_argument("--optimizer", choices=OPTIMIZERS, default="rmsprop", help="momentum is SGD with momentum .9")
     g.add_argument("--seed", type=cli.natural, default=42, help="of the weights and the palindromes")
+    g.add_argument(
+        "--curriculum",
+        type=cli.real(1),
+        metavar="FACTOR",
+        help="start with short palindromes; T grows by this factor whenever ten batches in a row reach .98",
+    )
+    g.add_argument(
+        "--reservoir", action="store_true", help="train the read-out W_ph, b_p alone: what the initialisation holds"
+    )
+    g.add_argument("--max_minutes", type=cli.positive, metavar="M", help="end after this time of training")
     g.add_argument("--no_early_stop", action="store_true", help="train on after the length is solved")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     g = p.add_argument_group("output")

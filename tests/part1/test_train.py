@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from part1 import train
+from part1.curriculum import Curriculum
 from part1.evaluation import Standing
 
 TINY = ["--num_hidden", 8, "--input_length", 3, "--batch_size", 16, "--train_steps", 6, "--print_every", 2]
@@ -92,10 +93,11 @@ FLAGS = {  # flag: (value, what it must change)
     "optimizer": ("momentum", "weights"),
     "seed": (1, "weights"),
     "train_steps": (5, "weights"),
+    "max_minutes": (1e-6, "weights"),
     "print_every": (3, "rows"),
     "eval_every": (2, "rows"),
 }
-ELSEWHERE = {"no_early_stop", "device", "summary_path", "resume"}  # each has a test of its own
+ELSEWHERE = {"curriculum", "reservoir", "no_early_stop", "device", "summary_path", "resume"}  # each has a test of its own
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -186,7 +188,7 @@ def test_solved_means_all_of_the_test_set_twice_in_a_row(monkeypatch):
     def judge(standing, step, *given):
         nonlocal scores
         scores, standing.step = iter(given), step
-        return standing.judge(None, (y, y), config)
+        return standing.judge(None, (y, y), config, last=step == config.train_steps)
 
     standing = Standing()
     assert judge(standing, 100, 0.5) is True
@@ -198,12 +200,12 @@ def test_solved_means_all_of_the_test_set_twice_in_a_row(monkeypatch):
     assert standing.passed_at is None
     judge(standing, 500, 1.0, 1.0)
     judge(standing, 600, 1.0, 0.9991)
-    assert standing.solved_at == 500 and standing.finished(config)
+    assert standing.solved_at == 500 and standing.ended_by(config) == "solved"
     assert standing.best_accuracy == 1.0 and standing.test_accuracy == 0.9991
     config.no_early_stop = True
-    assert not standing.finished(config)
+    assert standing.ended_by(config) is None
     judge(standing, 1000, 0.7, 0.65)  # the last update: all of them, whatever the quick thousand say
-    assert standing.test_accuracy == 0.65 and standing.finished(config) and standing.solved_at == 500
+    assert standing.test_accuracy == 0.65 and standing.ended_by(config) == "train_steps" and standing.solved_at == 500
 
 
 SOLVING = ["--input_dim", 10, "--input_length", 2, "--num_hidden", 32, "--learning_rate", 0.01, "--eval_every", 25]
@@ -219,6 +221,50 @@ def test_training_stops_once_solved_unless_told_not_to(tmp_path, run_script):
     assert first["solved_at"] == second["solved_at"]
     assert first["steps"] < 300 and second["steps"] == 300
     assert first["test_accuracy"] >= 0.999
+
+
+def test_a_reservoir_trains_its_read_out_alone(tiny):
+    start, end = weights(tiny("--train_steps", 1, "--reservoir")), weights(tiny("--reservoir"))
+    assert {name for name in start if not torch.equal(start[name], end[name])} == {"W_ph", "b_p"}
+
+
+def test_time_is_a_limit_too(tiny):
+    result = json.loads((tiny("--max_minutes", 1e-6) / "result.json").read_text())
+    assert result["steps"] == 1 and result["ended_by"] == "max_minutes"
+    result = json.loads((tiny("--max_minutes", 60) / "result.json").read_text())
+    assert result["steps"] == 6 and result["ended_by"] == "train_steps"
+
+
+def test_the_curriculum_grows_when_ten_batches_in_a_row_keep_up():
+    config = train.parser().parse_args(["--curriculum", "1.5"])
+    config.input_length = 12
+    curriculum = Curriculum.begin(config)
+    assert curriculum.length == 5
+    for accuracy in [0.98] * 9 + [0.97] + [1.0] * 9:
+        curriculum.note(accuracy, config)
+    assert curriculum.length == 5  # never ten in a row
+    lengths = []
+    for _ in range(40):
+        curriculum.note(1.0, config)
+        lengths.append(curriculum.length)
+    assert lengths == [7] * 10 + [10] * 10 + [12] * 20
+    config.curriculum = 1.0
+    slow = Curriculum(5, streak=9)
+    slow.note(1.0, config)
+    assert slow.length == 6  # by one at least
+    config.curriculum = None
+    assert Curriculum.begin(config).length == 12
+
+
+def test_a_curriculum_reaches_the_full_length_and_resumes_where_it_was(tiny, run_script):
+    flags = ["--input_dim", 10, "--num_hidden", 32, "--learning_rate", 0.01, "--input_length", 8, "--curriculum", 1.2]
+    flags += ["--batch_size", 64, "--no_early_stop"]
+    whole, part = tiny(*flags, "--train_steps", 200), tiny(*flags, "--train_steps", 90)
+    state = torch.load(part / "checkpoint.pt", weights_only=True)["curriculum"]
+    assert 5 < state["length"] < 8 or state["streak"] > 0
+    assert run_script(train.main, "--resume", part, "--train_steps", 200)[0] == 0
+    assert same(weights(whole), weights(part))
+    assert torch.load(whole / "checkpoint.pt", weights_only=True)["curriculum"]["length"] == 8
 
 
 def test_several_lengths_end_in_a_table_and_a_picture(tmp_path, run_script):
