@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The named grids of sweep.py. A grid is a list of blocks, a block the product of its values, flag by flag.
+
+A flag that is not named keeps train.py's default. True stands for a bare flag, None for a flag left out.
+"""
+
+SEEDS = [42, 43, 44, 45, 46]
+THREE = SEEDS[:3]
+LENGTHS = [*range(5, 16), 20, 30, 40, 50]
+LONG = [50, 100, 200, 500, 1000, 2000, 5000, 10000]
+
+
+def block(model_type, input_length, **values):
+    """One block: every value given, each flag a list; digits one-hot and five seeds unless it says otherwise."""
+    return {"model_type": [model_type], "input_length": input_length, "input_dim": [10], "seed": SEEDS, **values}
+
+
+GRIDS = {
+    # To try the sweep itself: six cells of about a second.
+    "tiny": [
+        block("RNN", [2, 3, 4], num_hidden=[32], train_steps=[200], seed=[42]),
+        block("LSTM", [2, 3, 4], num_hidden=[32], train_steps=[200], seed=[42]),
+    ],
+    # Questions 1.3 and 1.6: accuracy against length, for the initialisation as much as for the cell.
+    "lengths": [
+        block("RNN", LENGTHS, init=["normal", "xavier", "orthogonal"]),
+        block("LSTM", LENGTHS, init=["normal", "xavier", "chrono"]),
+        block("RNN", LENGTHS, init=["normal", "orthogonal"], input_dim=[1], seed=THREE),
+        block("LSTM", LENGTHS, init=["normal", "chrono"], input_dim=[1], seed=THREE),
+    ],
+    # How far back at most.
+    "reach": [
+        block("RNN", LONG, init=["latch"], seed=THREE),
+        block("RNN", [50, 100, 200], init=["orthogonal"], learning_rate=[0.0001]),
+        block("RNN", [50, 100, 200, 500], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1]),
+        block("LSTM", [50, 100, 200], init=["forget1"]),
+        block("LSTM", [50, 100, 200, 500], init=["chrono"], curriculum=[None, 1.1]),
+        block("LSTM", LONG[:-1], init=["latch"], seed=THREE),
+    ],
+    # The two cells want different learning rates.
+    "learning_rates": [
+        block("RNN", [5, 10, 20, 30, 50], learning_rate=[3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2], seed=THREE),
+        block("LSTM", [5, 10, 20, 30, 50], learning_rate=[1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2], seed=THREE),
+    ],
+    # Question 1.4: each optimizer over the rates among which its best one lies.
+    "optimizers": [
+        block(cell, [10], optimizer=optimizers, learning_rate=rates)
+        for cell in ("RNN", "LSTM")
+        for optimizers, rates in (
+            (["sgd", "momentum"], [0.01, 0.03, 0.1, 0.3, 1.0]),
+            (["adagrad"], [0.003, 0.01, 0.03, 0.1]),
+            (["rmsprop", "adam"], [0.0003, 0.001, 0.003, 0.01]),
+        )
+    ],
+    "capacity": [block(cell, [20], num_hidden=[16, 32, 64, 128, 256]) for cell in ("RNN", "LSTM")],
+    "clipping": [block("RNN", [30], max_norm=[0.1, 0.3, 1, 3, 10, 100, 1e6])],
+    # What the initialisation holds before any learning: recurrent weights fixed, the read-out trained alone.
+    "reservoirs": [
+        block("RNN", LENGTHS, init=["normal", "xavier", "orthogonal", "latch"], reservoir=[True], seed=THREE),
+        block("LSTM", LENGTHS, init=["normal", "xavier", "chrono", "latch"], reservoir=[True], seed=THREE),
+    ],
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Many runs of train.py: every combination of the values given; what is finished is not run again.
+
+    python part1/sweep.py --grid tiny
+    python part1/sweep.py --grid lengths --workers 2
+    python part1/sweep.py --model_type RNN LSTM --input_length 5 10 20 --seed 42 43 44 --dry_run
+
+Each cell of the grid is one run folder below --summary_path, named by its configuration, with its own log.txt and
+result.json. A cell that was stopped halfway goes on from its checkpoint; one that failed is reported and tried again by
+the next call. Calls with --task_id 0 ... N-1 and --num_tasks N own disjoint cells, so a job array needs no lock.
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import csv
+import itertools
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stderr, redirect_stdout
+
+import torch
+from tqdm import tqdm
+
+from common import cli
+from common.checkpoint import load_checkpoint
+from common.cli import UserError
+from common.files import replacing, write_json
+from common.run import StopRequest, read_json
+from part1 import train
+from part1.grids import GRIDS
+
+RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part1"
+VARIED = (
+    "model_type", "input_length", "init", "input_dim", "num_hidden", "optimizer", "learning_rate", "batch_size",
+    "max_norm", "train_steps", "curriculum", "reservoir", "seed",
+)  # fmt: skip
+MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", "test_size", "seconds", "date")
+
+
+def cells(blocks, max_minutes):
+    """The cells of a grid, {name: configuration}: for each block the product of its values over train.py's defaults.
+
+    Raises:
+        SystemExit, UserError: a value that train.py refuses.
+    """
+    found = {}
+    for block in blocks:
+        for values in itertools.product(*block.values()):
+            argv = [word for flag, value in zip(block, values, strict=True) for word in words(flag, value)]
+            config = train.parser().parse_args([*argv, "--max_minutes", str(max_minutes)])
+            config.input_length = config.input_length[0]
+            train.complete(config)
+            found[cell_name(config)] = config
+    return found
+
+
+def words(flag, value):
+    """A flag and its value as a command line has them: True is a bare flag; None, False and "none" leave it out."""
+    if value in (None, False, "none"):
+        return []
+    return [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
+
+
+def cell_name(config):
+    """The run's name, and the number of updates at most."""
+    return f"{train.run_name(config)}_steps{config.train_steps}"
+
+
+def run_cell(config, folder):
+    """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
+    if stopping.is_set():
+        return 128 + signal.SIGTERM
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        checkpoint = load_checkpoint(folder, "part1") if (folder / "checkpoint.pt").exists() else None
+        write_json(folder / "config.json", vars(config))
+        return train.train(config, folder, checkpoint)[1]
+
+
+def begin_worker(event):
+    """In each worker: one thread, the event that says to stop, and no death by a signal between two cells."""
+    global stopping
+    stopping = event
+    torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # while a cell trains, its StopRequest listens
+
+
+class StopAll(StopRequest):
+    """A StopRequest that passes the signal on to the workers, so that each saves its cell."""
+
+    def __init__(self, event):
+        super().__init__()
+        self.event = event
+
+    def note(self, number, frame):
+        super().note(number, frame)
+        self.event.set()
+        for worker in multiprocessing.active_children():
+            os.kill(worker.pid, signal.SIGTERM)
+
+
+def run_all(todo, folder, workers):
+    """Run the cells {name: configuration}, `workers` at once.
+
+    Returns:
+        ({name of a cell that failed: why}, exit status of the signal that stopped the sweep, or 0).
+    """
+    failed = {}
+    spawn = multiprocessing.get_context("spawn")
+    event = spawn.Event()
+    bar = tqdm(total=len(todo), unit="cell", disable=None)
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin_worker, initargs=(event,))
+    with StopAll(event) as stop, pool, bar:
+        futures = {pool.submit(run_cell, config, folder / name): name for name, config in todo.items()}
+        for future in as_completed(futures):
+            name, error = futures[future], future.exception()
+            if error:
+                failed[name] = str(error) or type(error).__name__
+            if error or future.result() == 0:
+                tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
+                bar.update()
+    return failed, stop.status
+
+
+def outcome(result):
+    solved = f"solved at {result['solved_at']}" if result["solved_at"] else "not solved"
+    return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
+
+
+def write_table(path, results):
+    """One row a cell: what was varied, what was measured, with which versions and when."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as f:
+        table = csv.writer(f, lineterminator="\n")
+        table.writerow([*VARIED, *MEASURED, "torch"])
+        for result in results:
+            config = result["config"]
+            row = [config[name] for name in VARIED] + [result[name] for name in MEASURED]
+            table.writerow([*row, result["versions"]["torch"]])
+
+
+def parser():
+    p = cli.Parser(prog="sweep.py", description="Run train.py over a grid; what is finished is not run again.")
+    p.add_argument("--grid", choices=GRIDS, help="a named grid of grids.py; else give the values yourself:")
+    for flag in VARIED:
+        p.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
+    p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this time of training")
+    p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
+    p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
+    p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
+    p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")
+    p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
+    p.add_argument("--table", help="where the table of results goes; by default report/results/part1/GRID.csv")
+    return p
+
+
+def main(argv=None):
+    config = parser().parse_args(argv)
+    given = {flag: getattr(config, flag) for flag in VARIED if getattr(config, flag) is not None}
+    if (config.grid is None) == (not given):
+        raise UserError("give a named grid with --grid, or values such as --input_length 5 10 20, one of the two")
+    if config.task_id >= config.num_tasks:
+        raise UserError(f"--task_id {config.task_id} is not one of 0 ... {config.num_tasks - 1} (--num_tasks)")
+    grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
+    folder = Path(config.summary_path)
+    mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
+    todo = {name: cell for name, cell in mine.items() if not (folder / name / "result.json").exists()}
+    print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
+    if config.dry_run:
+        for name in mine:
+            begun = "begun" if (folder / name / "checkpoint.pt").exists() else "to do"
+            print(f"{begun if name in todo else 'finished':>8}  {name}")
+        return 0
+    failed, status = run_all(todo, folder, min(config.workers, max(len(todo), 1)))
+    results = [read_json(folder / name / "result.json") for name in grid if (folder / name / "result.json").exists()]
+    table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
+    if table and results:
+        write_table(table, results)
+        print(f"{len(results)} of {len(grid)} cells in {table}")
+    for name, why in failed.items():
+        print(f"failed: {name}: {why}", file=sys.stderr)
+    return status or (1 if failed else 0)
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from part1 import sweep, train
+from part1.grids import GRIDS
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--num_hidden", 8, "--batch_size", 8, "--train_steps", 4, "--input_dim", 10]
+
+
+def names(out):
+    return [line.split()[-1] for line in out.splitlines()[1:] if line.split()[0] in ("to", "finished", "begun")]
+
+
+def table(path):
+    with open(path, newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_a_grid_is_the_product_of_its_values(run_script, tmp_path):
+    argv = [*TINY, "--model_type", "RNN", "LSTM", "--input_length", 2, 3, "--seed", 1, 2, 3, "--summary_path", tmp_path]
+    status, out, _ = run_script(sweep.main, *argv, "--dry_run")
+    assert status == 0 and "12 cells of 12, 0 finished, 12 to do" in out
+    assert len(set(names(out))) == 12 and not list(tmp_path.iterdir())
+    shares = [names(run_script(sweep.main, *argv, "--dry_run", "--task_id", k, "--num_tasks", 5)[1]) for k in range(5)]
+    assert sorted(name for share in shares for name in share) == sorted(names(out))  # disjoint, and all of them
+
+
+def test_cells_run_once_and_what_failed_is_left_for_the_next_call(run_script, tmp_path):
+    argv = [*TINY, "--optimizer", "sgd", "--max_norm", 1e38, "--learning_rate", 0.01, 1e38, "--train_steps", 40]
+    argv += ["--input_length", 3, "--summary_path", tmp_path / "cells", "--table", tmp_path / "table.csv"]
+    status, out, err = run_script(sweep.main, *argv)
+    assert status == 1 and "2 to do" in out and "failed: " in err and "not finite" in err
+    (row,) = table(tmp_path / "table.csv")
+    assert row["learning_rate"] == "0.01" and row["steps"] == "40" and row["torch"] == torch.__version__ and row["date"]
+    (result,) = tmp_path.glob("cells/*/result.json")
+    before = result.stat().st_mtime_ns
+    status, out, _ = run_script(sweep.main, *argv)
+    assert status == 1 and "1 finished, 1 to do" in out and result.stat().st_mtime_ns == before
+
+
+def test_a_cell_equals_the_same_run_of_train(run_script, tmp_path):
+    argv = [*TINY, "--seed", 7, "--input_length", 3]
+    assert run_script(sweep.main, *argv, "--summary_path", tmp_path / "cells", "--workers", 2)[0] == 0
+    assert run_script(train.main, *argv, "--summary_path", tmp_path / "runs")[0] == 0
+    a, b = (torch.load(path, weights_only=True)["model"] for path in tmp_path.glob("*/*/checkpoint.pt"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_cell_that_was_stopped_goes_on(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path / "cells"]
+    assert run_script(sweep.main, *argv)[0] == 0
+    (folder,) = (tmp_path / "cells").iterdir()
+    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
+    rows = table(folder / "metrics.csv")
+    (folder / "result.json").unlink()  # as if it had been stopped after its last checkpoint
+    assert "begun" in run_script(sweep.main, *argv, "--dry_run")[1]
+    assert run_script(sweep.main, *argv)[0] == 0
+    again = torch.load(folder / "checkpoint.pt", weights_only=True)
+    assert all(torch.equal(checkpoint["model"][name], again["model"][name]) for name in again["model"])
+    assert table(folder / "metrics.csv") == rows
+
+
+def test_flags_may_be_left_out_of_a_block():
+    found = sweep.cells([{"input_length": [10], "curriculum": [None, "none", 1.1], "reservoir": [True, False]}], 60)
+    assert sorted((config.curriculum or 0, config.reservoir) for config in found.values()) == [
+        (0, False), (0, True), (1.1, False), (1.1, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_the_named_grids_are_sound(grid):
+    found = sweep.cells(GRIDS[grid], 60)
+    assert len(found) >= 5
+    assert all(config.max_minutes == 60 for config in found.values())
+    settings = [json.dumps(vars(config), sort_keys=True) for config in found.values()]
+    assert len(set(settings)) == len(found)  # no two cells share a folder, none is named twice
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        ([], "--grid"),
+        (["--grid", "tiny", "--seed", 1], "one of the two"),
+        (["--grid", "lenghts"], "lenghts"),
+        (["--input_length", "x"], "'x'"),
+        (["--init", "chrono"], "chrono"),
+        (["--grid", "tiny", "--task_id", 2, "--num_tasks", 2], "--task_id 2"),
+        (["--grid", "tiny", "--workers", 0], "--workers"),
+    ],
+)
+def test_bad_input(run_script, tmp_path, argv, word):
+    status, _, err = run_script(sweep.main, *argv, "--summary_path", tmp_path / "none")
+    assert status == 2 and word in err and err.count("\n") == 1 and not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM])
+def test_a_signal_saves_every_cell_that_trains(tmp_path, number):
+    argv = [*TINY, "--input_length", 3, "--seed", 1, 2, 3, "--train_steps", 100_000, "--workers", 2]
+    command = [sys.executable, ROOT / "part1" / "sweep.py", *argv, "--summary_path", tmp_path / "cells"]
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("cells/*/checkpoint.pt"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 128 + number
+    steps = [torch.load(path, weights_only=True)["standing"]["step"] for path in tmp_path.glob("cells/*/checkpoint.pt")]
+    assert len(steps) == 2 and all(step % 100 for step in steps)  # saved where they stood, the third never begun
+    assert not list(tmp_path.glob("cells/*/result.json"))
