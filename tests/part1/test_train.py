@@ -97,7 +97,14 @@ FLAGS = {  # flag: (value, what it must change)
     "print_every": (3, "rows"),
     "eval_every": (2, "rows"),
 }
-ELSEWHERE = {"curriculum", "reservoir", "no_early_stop", "device", "summary_path", "resume"}  # each has a test of its own
+ELSEWHERE = {
+    "curriculum",
+    "reservoir",
+    "no_early_stop",
+    "device",
+    "summary_path",
+    "resume",
+}  # each has a test of its own
 
 
 @pytest.mark.parametrize("flag", FLAGS)
