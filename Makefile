@@ -13,19 +13,22 @@ DEMO := summaries/demo-$(shell date +%Y%m%d-%H%M%S)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(READY) ## a network remembers twenty digits, another writes fairy tales; five minutes
-	$(BIN)/python part1/train.py --model_type LSTM --input_length 20 --print_every 100 --summary_path $(DEMO)
-	$(BIN)/python part3/train_text.py --txt_file assets/grimm.txt --train_steps 5000 --print_every 100 \
-		--sample_every 1000 --checkpoint_every 500 --summary_path $(DEMO)
+demo: $(READY) ## a network remembers twenty digits, another writes fairy tales; under five minutes
+	@echo "== An LSTM reads twenty digits of a palindrome and learns to say the first of them again"
+	@$(BIN)/python part1/train.py --model_type LSTM --input_length 20 --print_every 100 --summary_path $(DEMO)
+	@echo; echo "== Another reads assets/grimm.txt, one character after the other, and learns to go on with it"
+	@$(BIN)/python part3/train_text.py --txt_file assets/grimm.txt --train_steps 4000 --print_every 100 \
+		--sample_every 500 --sample_length 60 --checkpoint_every 500 --summary_path $(DEMO)
 	@for temperature in 0 0.5 1.0 2.0; do \
-		echo; echo "== temperature $$temperature"; \
+		echo; echo "== It goes on with \"The king\" at temperature $$temperature"; \
 		$(BIN)/python part3/generate.py --checkpoint $(DEMO)/grimm_* --prompt "The king" --length 400 \
 			--temperature $$temperature || exit; \
 	done
-	@echo
-	@echo "pictures:     $$(ls $(DEMO)/*/curves.png | tr '\n' ' ')"
-	@echo "checkpoints:  $$(ls $(DEMO)/*/best.pt | tr '\n' ' ')"
-	@echo "TensorBoard:  $(BIN)/tensorboard --logdir $(DEMO)"
+	@echo; echo "== Pictures"; ls $(DEMO)/*/curves.png
+	@echo "== Checkpoints"; ls $(DEMO)/*/best.pt
+	@echo "== More text"
+	@echo "$(BIN)/python part3/generate.py --checkpoint $$(ls -d $(DEMO)/grimm_*) --prompt \"Once\""
+	@echo "== TensorBoard logs"; echo "$(BIN)/tensorboard --logdir $(DEMO)"
 
 test: $(READY) ## the tests, about five minutes
 	$(BIN)/python -m pytest

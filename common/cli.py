@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with errors of one line, flags spelt in full, and the nearest flag named after a typing mistake."""
 
     def __init__(self, **kwargs):
-        super().__init__(allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs)
+        super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
@@ -26,6 +26,8 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         config, unknown = self.parse_known_args(args, namespace)
         if unknown:
+            if not unknown[0].startswith("-"):
+                self.error(f"{unknown[0]!r} stands without a flag; see --help")
             near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
             self.error(f"unknown argument {unknown[0]}" + (f"; did you mean {near[0]}?" if near else "; see --help"))
         return config
@@ -36,6 +38,13 @@ class Parser(argparse.ArgumentParser):
         absent = object()
         marked = self.parse_args(args, argparse.Namespace(**dict.fromkeys(vars(config), absent)))
         return config, {name for name, value in vars(marked).items() if value is not absent}
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the default of every flag that has one."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def run_main(main):
@@ -58,6 +67,11 @@ def run_main(main):
     except KeyboardInterrupt:
         print(file=sys.stderr)
         status = 130
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "allocate" in str(error) or "out of memory" in str(error)):
+            raise
+        print(f"{program}: error: not enough memory; choose smaller sizes (batch, units, length)", file=sys.stderr)
+        status = 2
     sys.exit(status)
 
 
@@ -114,6 +128,12 @@ def device(text):
         here = "cpu" + (f", cuda:0 ... cuda:{torch.cuda.device_count() - 1}" if torch.cuda.is_available() else "")
         raise argparse.ArgumentTypeError(f"{text!r} is not a device of this machine; there is {here}") from None
     return text
+
+
+def set_threads(config):
+    """As many threads as --threads says. One by default: the same command then gives the same numbers on every
+    machine, and matrices this small gain little from a second one (which waits, spinning, where cores are shared)."""
+    torch.set_num_threads(config.threads)
 
 
 def default_device():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Files appear whole or not at all: written under a temporary name, then renamed."""
 
+import errno
 import json
 import os
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ def replacing(path, mode="w"):
             os.fsync(f.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another") from None
+        remedy = "free some space" if error.errno == errno.ENOSPC else "choose a folder that can be written"
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import platform
 import re
+import shlex
 import signal
 import sys
 import warnings
@@ -77,7 +78,7 @@ class Run:
 
     def graph(self, model, example):
         """Give TensorBoard the model's graph, traced over the example (a short one: each step is drawn)."""
-        with warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing fixes the number of steps, which is what a drawing wants
             self.writer.add_graph(model, example)
 
@@ -98,7 +99,7 @@ def make_folder(summary_path, name, config):
     Raises:
         UserError: it cannot be made.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:120]  # safe on every file system
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", name)[:120]  # safe on every file system
     try:
         Path(summary_path).mkdir(parents=True, exist_ok=True)
         number = 1
@@ -152,6 +153,12 @@ class StopRequest:
 
     def __bool__(self):
         return self.signal is not None
+
+    def leave(self, step, folder):
+        """Say how to go on; returns the exit status."""
+        command = f"python {shlex.quote(sys.argv[0])} --resume {shlex.quote(str(folder))}"
+        print(f"stopped after update {step}; to go on: {command}")
+        return self.status
 
     @property
     def status(self):

@@ -27,7 +27,7 @@ def clip_gradient(model, max_norm, step):
     except RuntimeError:
         raise UserError(
             f"the loss or its gradient is not finite at step {step}; lower --learning_rate or --max_norm."
-            f" The checkpoint saved last is kept"
+            f" What was saved before is kept"
         ) from None
 
 

@@ -22,6 +22,7 @@ class Standing:
     best_accuracy: float = 0.0
     passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
     solved_at: int | None = None
+    judged_at: int = 0  # the last evaluation
 
     def judge(self, model, test_set, config, last):
         """Evaluate on the held-out palindromes (digits (n, T), last digits (n,)), and note what it means.
@@ -42,6 +43,7 @@ class Standing:
             self.passed_at = self.step
         elif self.solved_at is None:
             self.solved_at = self.passed_at
+        self.judged_at = self.step
         improved = score > self.best_accuracy
         self.test_accuracy, self.best_accuracy = score, max(score, self.best_accuracy)
         return improved
@@ -62,14 +64,19 @@ def due(step, config):
     return step in EARLY or step % config.eval_every == 0
 
 
-@torch.no_grad()
 def share_right(model, digits, y, config):
     """The share of palindromes whose last digit the model says; digits (n, T), y (n,)."""
-    model.eval()
-    right = 0
     chunk = min(1_000, max(1_000_000 // digits.shape[1], 1))  # long palindromes a few at a time, for the sake of memory
+    right = 0
     for part, last in zip(digits.split(chunk), y.split(chunk), strict=True):
-        x = encode(part.to(config.device), config.input_dim)
-        right += (model(x).argmax(dim=1) == last.to(config.device)).sum().item()
-    model.train()
+        right += (answers(model, part, config) == last).sum().item()
     return right / len(y)
+
+
+@torch.no_grad()
+def answers(model, digits, config):
+    """The digit that the model says after each row of digits (n, T): (n,)."""
+    model.eval()
+    said = model(encode(digits.to(config.device), config.input_dim)).argmax(dim=1).cpu()
+    model.train()
+    return said

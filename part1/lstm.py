@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from part1.init import LSTM_INIT, initialise
+from part1.manual_backward import LSTMFunction, known_backward
 from part1.vanilla_rnn import refuse_latched_scalars, time_first
 
 
@@ -42,17 +43,28 @@ class LSTM(nn.Module):
         device: where the parameters live.
         init: a row of part1.init.LSTM_INIT.
         seed: of the initial weights.
+        backward: whose backward pass trains it, "autograd" or the "manual" one of part1/manual_backward.py.
 
     Raises:
-        ValueError: `latch` with digits as scalars, as for the vanilla RNN.
+        ValueError: `latch` with digits as scalars, as for the vanilla RNN, or an unknown backward.
     """
 
     def __init__(
-        self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu", init="chrono", seed=42
+        self,
+        seq_length,
+        input_dim,
+        num_hidden,
+        num_classes,
+        batch_size,
+        device="cpu",
+        init="chrono",
+        seed=42,
+        backward="autograd",
     ):
         super().__init__()
         refuse_latched_scalars(init, input_dim)
         self.seq_length = seq_length
+        self.backward = known_backward(backward)
         for gate in "gifo":
             self.register_parameter(f"W_{gate}x", nn.Parameter(torch.empty(num_hidden, input_dim)))
             self.register_parameter(f"W_{gate}h", nn.Parameter(torch.empty(num_hidden, num_hidden)))
@@ -64,13 +76,18 @@ class LSTM(nn.Module):
 
     def forward(self, x):
         """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K)."""
+        if self.backward == "manual" and torch.is_grad_enabled():
+            return self.read_out(LSTMFunction.apply(time_first(x), *self.joined()))
         return self.last_logits(self.steps(x))
 
     def last_logits(self, steps):
         """Only the last state is read out: (B, K)."""
         for step in steps:
             pass
-        return step.h @ self.W_ph.T + self.b_p  # eq. 10
+        return self.read_out(step.h)
+
+    def read_out(self, h):
+        return h @ self.W_ph.T + self.b_p  # eq. 10
 
     def steps(self, x):
         """Yield an LSTMStep for t = 1 ... T."""

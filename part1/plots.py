@@ -59,6 +59,8 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
     parser.add_argument("--output", default="accuracy.png", help="the picture; .png or .pdf")
     config = parser.parse_args(argv)
+    if Path(config.output).suffix not in (".png", ".pdf"):
+        raise UserError(f"--output {config.output} must end in .png or .pdf")
     results = [read_result(Path(run) / "result.json") for run in config.runs]
     draw_accuracy_against_length(results, Path(config.output))
     print(f"see {config.output}")

@@ -25,14 +25,15 @@ from common.run import Run, StopRequest, make_folder, read_json
 from common.training import OPTIMIZERS, clip_gradient, log_line
 from part1.curriculum import Curriculum
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode, num_palindromes
-from part1.evaluation import Standing, due
+from part1.evaluation import Standing, answers, due
 from part1.init import LSTM_INIT, RNN_INIT
 from part1.lstm import LSTM
+from part1.manual_backward import BACKWARD
 from part1.plots import draw_accuracy_against_length, draw_run
 from part1.vanilla_rnn import VanillaRNN, refuse_latched_scalars
 
 MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}
-MAY_DIFFER = {"train_steps", "max_minutes", "print_every", "eval_every", "device"}  # on --resume
+MAY_DIFFER = {"train_steps", "max_minutes", "print_every", "eval_every", "device", "threads"}  # on --resume
 COLUMNS = ["loss", "accuracy", "gradient_norm", "test_accuracy"]
 
 
@@ -49,6 +50,7 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
     Raises:
         UserError: the loss or its gradient is not finite, or the folder cannot be written.
     """
+    cli.set_threads(config)
     model = (build or build_model)(config)
     if config.reservoir:
         for name, parameter in model.named_parameters():
@@ -59,6 +61,9 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
+        if standing.ended_by(config) and (folder / "result.json").exists():
+            print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
+            return folder, 0
     curriculum = Curriculum(**checkpoint["curriculum"]) if checkpoint else Curriculum.begin(config)
     test_set = PalindromeDataset(config.input_length + 1).test_set()
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
@@ -95,21 +100,24 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
             if due(step, config) or last:
                 improved = standing.judge(model, test_set, config, last)
                 run.log(step, test_accuracy=standing.test_accuracy)
+                tqdm.write(f"Held-out accuracy after update {step}: {standing.test_accuracy:.4f}")
                 for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
                     save(run, name, config, model, optimizer, standing, curriculum)
         if stop:
             save(run, "checkpoint.pt", config, model, optimizer, standing, curriculum)
+        elif standing.judged_at < standing.step:  # resumed with a --train_steps that it had passed already
+            standing.judge(model, test_set, config, last=True)
     if not standing.ended_by(config):
-        print(f"stopped after update {standing.step}; to go on: --resume {folder}")
-        return folder, stop.status
-    finish(run, config, standing, len(test_set[1]))
+        return folder, stop.leave(standing.step, folder)
+    finish(run, config, standing, model, test_set)
     return folder, 0
 
 
 def build_model(config):
     """The model of a configuration, with its initial weights."""
     sizes = (config.input_length, config.input_dim, config.num_hidden, config.num_classes, config.batch_size)
-    return MODELS[config.model_type](*sizes, device=config.device, init=config.init, seed=config.seed)
+    options = dict(device=config.device, init=config.init, seed=config.seed, backward=config.backward)
+    return MODELS[config.model_type](*sizes, **options)
 
 
 def save(run, name, config, model, optimizer, standing, curriculum):
@@ -119,8 +127,10 @@ def save(run, name, config, model, optimizer, standing, curriculum):
     run.save(name, config=vars(config), **state)
 
 
-def finish(run, config, standing, test_size):
-    """result.json, the picture of the run, and the last line."""
+def finish(run, config, standing, model, test_set):
+    """result.json, the picture of the run, a few palindromes as the network sees them, and the last line."""
+    digits, y = test_set
+    test_size = len(y)
     run.finish(
         test_accuracy=standing.test_accuracy,
         best_accuracy=standing.best_accuracy,
@@ -132,11 +142,16 @@ def finish(run, config, standing, test_size):
         config=vars(config),
     )
     draw_run(run.folder)
+    shown = slice(test_size // 4, None, test_size // 4)  # from here and there: small sets are in numerical order
+    said = answers(model, digits[shown], config)
+    for answer, row, last in zip(said.tolist(), digits[shown].int().tolist(), y[shown].tolist(), strict=True):
+        read = "".join(map(str, row[:60])) + " ..." * (len(row) > 60)
+        print(f"read {read}, said {answer}: {'right' if answer == last else f'wrong, it is {last}'}")
     verdict = f"solved at update {standing.solved_at}" if standing.solved_at else "not solved"
     print(
         f"T = {config.input_length}: {verdict}; {standing.test_accuracy:.4f} of {test_size} held-out palindromes"
-        f" right (best {standing.best_accuracy:.4f}) after {standing.step} updates and {standing.seconds:.0f} s;"
-        f" see {run.folder}"
+        f" right (best {standing.best_accuracy:.4f}) after {standing.step} updates and"
+        f" {standing.seconds:.0f} s of training; see {run.folder}"
     )
 
 
@@ -155,7 +170,9 @@ def run_name(config):
 
 def parser():
     p = cli.Parser(prog="train.py", description="Train an RNN or an LSTM to say the last digit of a palindrome.")
-    p.add_argument_group("cell").add_argument("--model_type", choices=MODELS, default="RNN", help="the cell")
+    g = p.add_argument_group("cell")
+    g.add_argument("--model_type", choices=MODELS, default="RNN", help="the cell")
+    g.add_argument("--backward", choices=BACKWARD, default="autograd", help="manual: written by hand, same gradients")
     add_flags(p, inits=sorted({*RNN_INIT, *LSTM_INIT}))
     return p
 
@@ -177,7 +194,7 @@ def add_flags(p, inits):
     g.add_argument(
         "--init",
         choices=inits,
-        help="initial weights; the default is orthogonal for the RNN, chrono for the LSTM",
+        help="initial weights; the default is orthogonal for the RNN, chrono for an LSTM",
     )
     g = p.add_argument_group("training")
     g.add_argument("--batch_size", type=cli.positive_int, default=128, help="palindromes an update")
@@ -198,6 +215,7 @@ def add_flags(p, inits):
     g.add_argument("--max_minutes", type=cli.positive, metavar="M", help="end after this time of training")
     g.add_argument("--no_early_stop", action="store_true", help="train on after the length is solved")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
+    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU; see the README on more than one")
     g = p.add_argument_group("output")
     g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
     g.add_argument("--print_every", type=cli.positive_int, default=10, help="updates between log lines")

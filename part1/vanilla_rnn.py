@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from part1.init import RNN_INIT, initialise
+from part1.manual_backward import RNNFunction, known_backward
 
 
 class VanillaRNN(nn.Module):
@@ -22,17 +23,29 @@ class VanillaRNN(nn.Module):
         device: where the parameters live.
         init: a row of part1.init.RNN_INIT.
         seed: of the initial weights.
+        backward: whose backward pass trains it, "autograd" or the "manual" one of part1/manual_backward.py.
 
     Raises:
-        ValueError: `latch` with digits as scalars: each unit takes the sign of its weight, nothing is remembered.
+        ValueError: `latch` with digits as scalars (each unit takes the sign of its weight, nothing is remembered), or
+            an unknown backward.
     """
 
     def __init__(
-        self, seq_length, input_dim, num_hidden, num_classes, batch_size, device="cpu", init="orthogonal", seed=42
+        self,
+        seq_length,
+        input_dim,
+        num_hidden,
+        num_classes,
+        batch_size,
+        device="cpu",
+        init="orthogonal",
+        seed=42,
+        backward="autograd",
     ):
         super().__init__()
         refuse_latched_scalars(init, input_dim)
         self.seq_length = seq_length
+        self.backward = known_backward(backward)
         self.W_hx = nn.Parameter(torch.empty(num_hidden, input_dim))
         self.W_hh = nn.Parameter(torch.empty(num_hidden, num_hidden))
         self.b_h = nn.Parameter(torch.empty(num_hidden))
@@ -43,8 +56,11 @@ class VanillaRNN(nn.Module):
 
     def forward(self, x):
         """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K)."""
-        for h in self.steps(x):
-            pass  # only the last state is read out
+        if self.backward == "manual" and torch.is_grad_enabled():
+            h = RNNFunction.apply(time_first(x), self.W_hx, self.W_hh, self.b_h)
+        else:
+            for h in self.steps(x):
+                pass  # only the last state is read out
         return h @ self.W_ph.T + self.b_p  # eq. 2
 
     def steps(self, x):

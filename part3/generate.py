@@ -21,12 +21,18 @@ from part3.sampling import generate
 
 def parser():
     p = cli.Parser(prog="generate.py", description="Generate text from a checkpoint, the state carried at any length.")
-    p.add_argument("--checkpoint", required=True, metavar="PATH", help="a checkpoint, or a run's folder (its best.pt)")
+    p.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="PATH",
+        help="a checkpoint, or a run's folder (its best.pt, or checkpoint.pt where there is none)",
+    )
     p.add_argument("--prompt", help="the text to go on with; without one, a random character")
     p.add_argument("--length", type=cli.positive_int, default=500, help="characters to generate")
     p.add_argument("--temperature", type=cli.real(0), default=0.8, help="the logits are divided by it; 0 is greedy")
     p.add_argument("--num_samples", type=cli.positive_int, default=1, help="texts, one after another")
     p.add_argument("--seed", type=cli.natural, default=1, help="of the choices")
+    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 
@@ -35,6 +41,7 @@ def main(argv=None):
     config = parser().parse_args(argv)
     if config.prompt == "":
         raise UserError("--prompt is empty; give at least one character, or leave it out for a random one")
+    cli.set_threads(config)
     model, vocabulary = load_model(best_of(config.checkpoint), config.device)
     rng = torch.Generator(config.device).manual_seed(config.seed)
     for number in range(1, config.num_samples + 1):

@@ -25,13 +25,13 @@ def read_text(path):
         if not path.exists() and path.resolve().parent == BOOKS:
             remedy = f"fetch it with: python assets/download.py {path.stem}"
         raise UserError(f"cannot read the text {path}: {error.strerror}; {remedy}") from None
+    if b"\0" in raw:
+        raise UserError(f"{path} holds zero bytes, so it is no text; give a text file with --txt_file")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
         print(f"{path} is not UTF-8; read as Latin-1", file=sys.stderr)
-    if "\0" in text:
-        raise UserError(f"{path} holds zero bytes, so it is no text; give a text file with --txt_file")
     if not text:
         raise UserError(f"{path} is empty; give a text file with --txt_file")
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -31,7 +31,16 @@ from part3.evaluation import bpc, text_loss
 from part3.model import build_model, load_model
 from part3.sampling import generate
 
-MAY_DIFFER = {"train_steps", "print_every", "sample_every", "eval_every", "checkpoint_every", "device", "txt_file"}
+MAY_DIFFER = {
+    "train_steps",
+    "print_every",
+    "sample_every",
+    "eval_every",
+    "checkpoint_every",
+    "device",
+    "threads",
+    "txt_file",
+}
 COLUMNS = ["loss", "accuracy", "gradient_norm", "validation_loss", "validation_bpc"]
 TIMED = 20  # updates after which the time to the last one is estimated
 
@@ -56,6 +65,7 @@ def train(config, folder=None, checkpoint=None):
     Raises:
         UserError: the text does not serve, the loss or its gradient is not finite, or the folder cannot be written.
     """
+    cli.set_threads(config)
     data = TextDataset(
         config.txt_file,
         config.seq_length,
@@ -72,11 +82,14 @@ def train(config, folder=None, checkpoint=None):
     if checkpoint:
         check_text(checkpoint, data, config.txt_file)
         standing = restore(checkpoint, model, optimizer, schedule)
+        if standing.step >= config.train_steps and (folder / "result.json").exists():
+            print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
+            return folder, 0
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
-    bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     if data.cut:
         print(f"{config.txt_file}: {data.cut}; --no_strip_gutenberg keeps them")
     print(f"{len(data.train)} characters to train on, {data.vocab_size} different ones; run folder {folder}")
+    bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
         first_step, first_seconds = standing.step, standing.seconds
@@ -116,8 +129,7 @@ def train(config, folder=None, checkpoint=None):
         if stop:
             save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
     if standing.step < config.train_steps:
-        print(f"stopped after update {standing.step}; to go on: --resume {folder}")
-        return folder, stop.status
+        return folder, stop.leave(standing.step, folder)
     finish(run, config, data, standing)
     return folder, 0
 
@@ -180,8 +192,8 @@ def write_samples(run, samples, step, model, data, config):
     """Samples at every --temperature from the same random first character (question 3.1 b and c)."""
     first = np.random.default_rng((config.seed, step, 1)).integers(data.vocab_size)
     prompt = torch.tensor([[first]], device=config.device)
-    for temperature in config.temperature:
-        rng = torch.Generator(config.device).manual_seed(config.seed + step)
+    for number, temperature in enumerate(config.temperature):
+        rng = torch.Generator(config.device).manual_seed(config.seed + len(config.temperature) * step + number)
         following = [x.item() for x in generate(model, prompt, config.sample_length, temperature, rng)]
         text = data.convert_to_string([first, *following])
         samples.add(step, temperature=temperature, text=text)
@@ -204,15 +216,14 @@ def finish(run, config, data, standing):
     best = run.folder / ("best.pt" if standing.best_step else "checkpoint.pt")
     model, _ = load_model(best, config.device)
     result = {"steps": standing.step, "best_step": standing.best_step or standing.step}
-    for name, part in (
-        ("train", data.train[-max(len(data.val), 10_000) :]),
-        ("validation", data.val),
-        ("test", data.test),
-    ):
+    parts = {"train": data.train[-max(len(data.val), 10_000) :], "validation": data.val, "test": data.test}
+    for name, part in parts.items():
         loss = text_loss(model, part, config.device) if len(part) else None
         result[f"{name}_loss"], result[f"{name}_bpc"] = loss, loss and bpc(loss)
         if loss:
-            print(f"{name:>10}: {loss:.4f} nats = {bpc(loss):.4f} bits per character ({len(part)} characters)")
+            print(
+                f"{name:>10}: {loss:.4f} nats = {bpc(loss):.4f} bits per character, of its last {len(part)} characters"
+            )
     run.finish(**result, seconds=round(standing.seconds, 2), config=vars(config))
     panels = {
         "loss (nats per character)": {"training batch": "loss", "validation part": "validation_loss"},
@@ -253,6 +264,7 @@ def parser():
     g.add_argument("--max_norm", type=cli.positive, default=5.0, help="the gradient is clipped to this length")
     g.add_argument("--seed", type=cli.natural, default=42, help="of the weights, windows and samples")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
+    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU; see the README on more than one")
     g = p.add_argument_group("output")
     g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
     g.add_argument("--print_every", type=cli.positive_int, default=5, help="updates between log lines")

@@ -124,7 +124,16 @@ def test_an_output_folder_that_cannot_be_written(run_script, tmp_path, text_file
         check(run_script(main, *argv, "--summary_path", text_file / "runs"), "--summary_path")
 
 
+def test_sizes_beyond_all_memory(run_script, tmp_path, text_file):
+    for main, argv in (
+        (part1.main, ["--batch_size", "1e14"]),
+        (train_text.main, ["--txt_file", text_file, "--lstm_num_hidden", "1e7"]),
+    ):
+        check(run_script(main, *argv, "--summary_path", tmp_path), "not enough memory")
+
+
 def test_plots_of_what_is_no_result(run_script, tmp_path):
     check(run_script(part1_plots.main, tmp_path), "result.json")
     (tmp_path / "result.json").write_text("{}")
     check(run_script(part1_plots.main, tmp_path), "not a result")
+    check(run_script(part1_plots.main, tmp_path, "--output", "a.xyz"), ".png or .pdf")

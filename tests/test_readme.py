@@ -26,6 +26,7 @@ TINY = {
     "part2/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
     "part3/train_text.py": "--train_steps 2 --batch_size 2",
     "part3/generate.py": "--length 20",
+    "part1/sweep.py": "--table table.csv",
 }
 
 

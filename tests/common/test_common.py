@@ -72,7 +72,7 @@ def test_the_flags_given_are_told_from_defaults(parser):
         (["--rat", "1"], ["--rat", "did you mean --rate?"]),  # no guessing from a beginning
         (["--rate", "0"], ["--rate", "above 0"]),
         (["--steps", "1", "x"], ["--steps", "'x'"]),
-        (["stray"], ["stray"]),
+        (["stray"], ["'stray'", "without a flag"]),
         (["--rate"], ["--rate", "expected"]),
     ],
 )
@@ -95,6 +95,8 @@ def raise_(error):
         (lambda: raise_(UserError("no such tale; try another")), 2, "no such tale"),
         (lambda: raise_(OSError(errno.ENOSPC, "No space left on device", "x.csv")), 2, "x.csv: No space left"),
         (lambda: raise_(KeyboardInterrupt()), 130, ""),
+        (lambda: raise_(MemoryError()), 2, "not enough memory"),
+        (lambda: raise_(RuntimeError("CUDA out of memory. Tried")), 2, "not enough memory"),
     ],
 )
 def test_run_main(main, status, word, capsys):

@@ -11,6 +11,7 @@ import torch
 from part1 import train
 from part1.curriculum import Curriculum
 from part1.evaluation import Standing
+from part1.manual_backward import LSTMFunction, RNNFunction
 
 TINY = ["--num_hidden", 8, "--input_length", 3, "--batch_size", 16, "--train_steps", 6, "--print_every", 2]
 
@@ -98,6 +99,8 @@ FLAGS = {  # flag: (value, what it must change)
     "eval_every": (2, "rows"),
 }
 ELSEWHERE = {
+    "backward",
+    "threads",
     "curriculum",
     "reservoir",
     "no_early_stop",
@@ -233,6 +236,54 @@ def test_training_stops_once_solved_unless_told_not_to(tmp_path, run_script):
 def test_a_reservoir_trains_its_read_out_alone(tiny):
     start, end = weights(tiny("--train_steps", 1, "--reservoir")), weights(tiny("--reservoir"))
     assert {name for name in start if not torch.equal(start[name], end[name])} == {"W_ph", "b_p"}
+
+
+@pytest.mark.parametrize("model_type", ["RNN", "LSTM"])
+def test_the_backward_pass_by_hand_trains_the_same_network(tiny, monkeypatch, model_type):
+    calls = []
+    function = {"RNN": RNNFunction, "LSTM": LSTMFunction}[model_type]
+    original = function.backward
+    monkeypatch.setattr(function, "backward", staticmethod(lambda ctx, dh: calls.append(1) or original(ctx, dh)))
+    plain = tiny("--model_type", model_type)
+    assert not calls
+    manual = tiny("--model_type", model_type, "--backward", "manual")
+    assert len(calls) == 6
+    for a, b in zip(rows(plain), rows(manual), strict=True):
+        assert {k: float(v or 0) for k, v in a.items()} == pytest.approx(
+            {k: float(v or 0) for k, v in b.items()}, rel=1e-4
+        )
+
+
+def test_threads(tiny):
+    tiny("--threads", 2)
+    assert torch.get_num_threads() == 2
+    tiny()
+    assert torch.get_num_threads() == 1
+
+
+def test_a_run_that_has_ended_is_left_alone(tiny, run_script):
+    folder = tiny()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    status, out, _ = run_script(train.main, "--resume", folder, "--train_steps", 3)
+    assert status == 0 and "nothing to do" in out and "update 6" in out
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_stopped_run_that_is_past_its_new_end_is_judged_where_it_stands(tiny, run_script):
+    folder = tiny("--eval_every", 4)
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    state["standing"] |= {"judged_at": 4, "test_accuracy": 0.123}  # as a signal at update 6 would have left it
+    torch.save(state, folder / "checkpoint.pt")
+    (folder / "result.json").unlink()
+    assert run_script(train.main, "--resume", folder, "--train_steps", 5)[0] == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert result["steps"] == 6 and result["test_accuracy"] != 0.123
+
+
+def test_palindromes_are_shown_with_the_answers(tmp_path, run_script):
+    _, out, _ = run_script(train.main, *TINY, "--summary_path", tmp_path)
+    assert len(re.findall(r"read \d{3}, said \d: (?:right|wrong, it is \d)\n", out)) == 3
+    assert "Held-out accuracy after update 6: " in out
 
 
 def test_time_is_a_limit_too(tiny):

@@ -123,6 +123,7 @@ FLAGS = {  # flag: (arguments, what they must change)
     "sample_length": ([12], "samples"),
     "temperature": ([0.7], "samples"),
     "strip_gutenberg": None,
+    "threads": None,
     "checkpoint_every": None,
     "txt_file": None,
     "device": None,
@@ -215,6 +216,21 @@ def test_the_licence_is_left_out_unless_asked_for(tiny, text_file):
     assert "*" not in checkpoint(plain)["vocabulary"] and "*" in checkpoint(whole)["vocabulary"]
     assert "characters cut" in output(plain).read_text()
     assert "characters cut" not in output(whole).read_text()
+
+
+def test_threads(tiny):
+    tiny("--threads", 2)
+    assert torch.get_num_threads() == 2
+    tiny()
+    assert torch.get_num_threads() == 1
+
+
+def test_a_run_that_has_ended_is_left_alone(tiny, run_script):
+    folder = tiny()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    status, out, _ = run_script(train_text.main, "--resume", folder, "--train_steps", 3)
+    assert status == 0 and "nothing to do" in out
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_the_time_to_the_last_step_is_estimated(tiny):
