@@ -60,6 +60,6 @@ def settle_config(config, given, checkpoint, may_differ):
                 f" leave it out to resume, or start a new run without --resume"
             )
     kept = {name: getattr(config, name) for name in given & may_differ}
-    if "device" not in given and saved["device"] != "cpu" and default_device() == "cpu":
+    if "device" not in given and saved.get("device", "cpu") != "cpu" and default_device() == "cpu":
         kept["device"] = "cpu"  # saved on a GPU, resumed where there is none
     return argparse.Namespace(**{**saved, **kept})

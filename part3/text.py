@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Books as numbers, in NumPy alone: reading any text file, its vocabulary, its parts."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -96,3 +97,21 @@ def split(numbers, val_fraction, test_fraction):
                 f" use a longer text or --val_fraction 0 --test_fraction 0"
             )
     return train, val, test
+
+
+def fingerprint(data):
+    """SHA-256 of the text as numbers, all three parts."""
+    digest = hashlib.sha256()
+    for part in (data.train, data.val, data.test):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
+
+
+def check_text(checkpoint, data, filename):
+    """A run goes on with the text that it began with (under whatever name).
+
+    Raises:
+        UserError: it is another text.
+    """
+    if checkpoint["vocabulary"] != data.vocabulary.characters or checkpoint["text_sha256"] != fingerprint(data):
+        raise UserError(f"{filename} is not the text that this run began with; give that one, or start a new run")

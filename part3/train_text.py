@@ -11,7 +11,6 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import hashlib
 import time
 from dataclasses import asdict, dataclass
 
@@ -30,6 +29,7 @@ from part3.dataset import TextDataset
 from part3.evaluation import bpc, text_loss
 from part3.model import build_model, load_model
 from part3.sampling import generate
+from part3.text import check_text, fingerprint
 
 MAY_DIFFER = {
     "train_steps",
@@ -159,24 +159,6 @@ def save(run, name, config, model, optimizer, schedule, standing, data):
         rng=torch.get_rng_state(),
         cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     )
-
-
-def fingerprint(data):
-    """SHA-256 of the text as numbers, all three parts."""
-    digest = hashlib.sha256()
-    for part in (data.train, data.val, data.test):
-        digest.update(part.tobytes())
-    return digest.hexdigest()
-
-
-def check_text(checkpoint, data, filename):
-    """A run goes on with the text that it began with (under whatever name).
-
-    Raises:
-        UserError: it is another text.
-    """
-    if checkpoint["vocabulary"] != data.vocabulary.characters or checkpoint["text_sha256"] != fingerprint(data):
-        raise UserError(f"{filename} is not the text that this run began with; give that one, or start a new run")
 
 
 def validate(run, step, model, data, config, standing):
