@@ -3,6 +3,7 @@
 
 import argparse
 import io
+import zipfile
 from pathlib import Path
 
 import torch
@@ -15,8 +16,10 @@ FORMAT = 1
 
 def save_checkpoint(path, kind, **content):
     """Write `content` as a checkpoint of that kind ("part1", ...), whole or not at all."""
-    with replacing(path, "wb") as f:
-        torch.save({"kind": kind, "format": FORMAT, **content}, f)
+    raw = io.BytesIO()
+    torch.save({"kind": kind, "format": FORMAT, **content}, raw)
+    with replacing(path, "wb") as f:  # a full disk is met here, where it is one line
+        f.write(raw.getbuffer())
 
 
 def load_checkpoint(path, kind):
@@ -31,11 +34,16 @@ def load_checkpoint(path, kind):
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}; is it the right path?") from None
     try:
-        checkpoint = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        broken = zipfile.ZipFile(io.BytesIO(raw)).testzip()  # torch.load does not look at the checksums
+        checkpoint = None if broken else torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception:  # which one it is depends on where the file is damaged
-        raise UserError(f"{path} is damaged or not a checkpoint; use another, such as best.pt beside it") from None
+        broken = True
+    if broken:
+        raise UserError(f"{path} is damaged or not a checkpoint; use another, such as best.pt beside it")
     if not isinstance(checkpoint, dict) or checkpoint.get("kind") != kind:
         raise UserError(f"{path} is not a checkpoint of {kind}; give one that its own train script wrote")
+    if not {"format", "config", "model"} <= checkpoint.keys() or not isinstance(checkpoint["format"], int):
+        raise UserError(f"{path} lacks parts of a checkpoint; use another, such as best.pt beside it")
     if checkpoint["format"] > FORMAT:
         raise UserError(f"{path} has format {checkpoint['format']}, newer than this program's {FORMAT}; update it")
     return checkpoint
@@ -44,6 +52,25 @@ def load_checkpoint(path, kind):
 def checkpoint_path(path):
     path = Path(path)
     return path / "checkpoint.pt" if path.is_dir() else path
+
+
+def resume(config, given, kind, may_differ):
+    """What --resume stands for: the configuration, the run's folder and its checkpoint.
+
+    A run that goes on from another file than checkpoint.pt gets that file as its checkpoint.pt at once: what it logged
+    after is dropped, so a later checkpoint must not stay.
+
+    Raises:
+        UserError: see load_checkpoint and settle_config.
+    """
+    path = checkpoint_path(config.resume)
+    checkpoint = load_checkpoint(path, kind)
+    config = settle_config(config, given, checkpoint, may_differ)
+    if path.name != "checkpoint.pt":
+        raw = path.read_bytes()
+        with replacing(path.with_name("checkpoint.pt"), "wb") as f:
+            f.write(raw)
+    return config, path.parent, checkpoint
 
 
 def settle_config(config, given, checkpoint, may_differ):

@@ -50,6 +50,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def run_main(main):
     """Call main() and leave with its status; a UserError becomes its line and status 2, Ctrl-C status 130."""
     program = os.path.basename(sys.argv[0])
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no τ
     try:
         status = main()
         sys.stdout.flush()
@@ -58,7 +60,7 @@ def run_main(main):
         status = 2
     except BrokenPipeError:  # the reader of a pipe (head, say) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = 141  # as a shell has it for a program that a closed pipe ended
     except OSError as error:
         print(
             f"{os.path.basename(sys.argv[0])}: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr
@@ -68,22 +70,29 @@ def run_main(main):
         print(file=sys.stderr)
         status = 130
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or "allocate" in str(error) or "out of memory" in str(error)):
+        if not (
+            isinstance(error, MemoryError)
+            or any(word in str(error) for word in ("allocate", "out of memory", "overflow"))
+        ):
             raise
         print(f"{program}: error: not enough memory; choose smaller sizes (batch, units, length)", file=sys.stderr)
         status = 2
     sys.exit(status)
 
 
-def whole(minimum):
-    """A type for argparse: a whole number of at least `minimum`; 1e6 is one."""
+def whole(minimum, maximum=10**12):
+    """A type for argparse: a whole number in [minimum, maximum]; 1e6 is one."""
 
     def parse(text):
-        number = as_number(text)
+        try:
+            number = int(text)
+        except ValueError:
+            number = as_number(text)
         if number != int(number):
             raise argparse.ArgumentTypeError(f"{text} is not a whole number")
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"{text} is below {minimum}")
+        if not minimum <= number <= maximum:
+            limit = f"below {minimum}" if number < minimum else f"above {maximum}"
+            raise argparse.ArgumentTypeError(f"{text} is {limit}")
         return int(number)
 
     return parse
@@ -114,7 +123,7 @@ def as_number(text):
 
 
 positive_int = whole(1)
-natural = whole(0)
+natural = whole(0, 2**62)  # seeds above all
 positive = real(0, above=True)
 fraction = real(0, 1)
 probability = real(0, 1, above=True)  # one that is divided by: not zero
@@ -124,9 +133,12 @@ def device(text):
     """A type for argparse: the name of a device on which a tensor can be made here."""
     try:
         torch.zeros(1, device=text)
+        there = torch.device(text).type in ("cpu", "cuda", "mps")
     except (RuntimeError, AssertionError, NotImplementedError):
+        there = False
+    if not there:
         here = "cpu" + (f", cuda:0 ... cuda:{torch.cuda.device_count() - 1}" if torch.cuda.is_available() else "")
-        raise argparse.ArgumentTypeError(f"{text!r} is not a device of this machine; there is {here}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device of this machine; there is {here}")
     return text
 
 

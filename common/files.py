@@ -34,4 +34,4 @@ def replacing(path, mode="w"):
 
 def write_json(path, content):
     with replacing(path) as f:
-        f.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        f.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -4,6 +4,7 @@
 import csv
 import datetime
 import json
+import os
 import platform
 import re
 import shlex
@@ -31,7 +32,10 @@ class Table:
     """
 
     def __init__(self, path, columns, step=0):
-        rows = [row for row in read_table(path) if int(row["step"]) <= step] if step and path.exists() else []
+        try:
+            rows = [row for row in read_table(path) if int(row["step"]) <= step] if step and path.exists() else []
+        except (KeyError, ValueError, TypeError):
+            raise UserError(f"{path} is damaged; move it away, and the run goes on without its earlier rows") from None
         with replacing(path) as f:
             table = csv.DictWriter(f, ["step", *columns], lineterminator="\n")
             table.writeheader()
@@ -145,7 +149,7 @@ class StopRequest:
         self.signal = number
         for s, handler in self.previous.items():
             signal.signal(s, handler)
-        print("\nsaving, then leaving (once more: leave at once)", file=sys.stderr)
+        os.write(2, b"\nsaving, then leaving (once more: leave at once)\n")  # print() may be interrupted here
 
     def __exit__(self, *exception):
         for s, handler in self.previous.items():

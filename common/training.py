@@ -22,13 +22,25 @@ def clip_gradient(model, max_norm, step):
     Raises:
         UserError: the loss or its gradient is NaN or infinite. The weights are still those of the step before.
     """
-    try:
-        return torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm, error_if_nonfinite=True)
-    except RuntimeError:
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    if not norm.isfinite():
         raise UserError(
             f"the loss or its gradient is not finite at step {step}; lower --learning_rate or --max_norm."
             f" What was saved before is kept"
-        ) from None
+        )
+    return norm
+
+
+def check_weights(model, step):
+    """Before weights are evaluated and saved.
+
+    Raises:
+        UserError: one is NaN or infinite.
+    """
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise UserError(
+            f"the weights are not finite at step {step}; lower --learning_rate. What was saved before is kept"
+        )
 
 
 def log_line(step, config, seconds, accuracy, loss):

@@ -37,6 +37,7 @@ class PalindromeDataset(Dataset):
         self.seq_length = seq_length
         self.size = size
         self.seed = seed
+        self.rng = np.random.default_rng((seed, 3))  # of generate_palindrome() alone
 
     def __len__(self):
         return self.size
@@ -47,9 +48,10 @@ class PalindromeDataset(Dataset):
         palindrome = torch.from_numpy(self.generate_palindrome(item))
         return palindrome[:-1].float(), palindrome[-1]
 
-    def generate_palindrome(self, item=0):
-        """Palindrome number `item` of the data set: its N digits as an array of int64."""
-        return random_palindromes(np.random.default_rng((self.seed, 0, item)), 1, self.seq_length)[0]
+    def generate_palindrome(self, item=None):
+        """A palindrome, its N digits as an array of int64: number `item` of the data set, else the next random one."""
+        rng = self.rng if item is None else np.random.default_rng((self.seed, 0, item))
+        return random_palindromes(rng, 1, self.seq_length)[0]
 
     def batch(self, step, batch_size):
         """Batch number `step` of training in one draw: digits (B, N-1) as floats, last digits (B,).
@@ -63,7 +65,7 @@ class PalindromeDataset(Dataset):
         """The held-out palindromes: `size` of them, or each one once where fewer exist: digits, last digits."""
         if num_palindromes(self.seq_length) <= size:
             return split_last(all_palindromes(self.seq_length))
-        return split_last(random_palindromes(np.random.default_rng(TEST_SEED), size, self.seq_length))
+        return split_last(random_palindromes(np.random.default_rng((TEST_SEED, 2)), size, self.seq_length))
 
 
 def num_palindromes(seq_length):
@@ -86,8 +88,10 @@ def random_palindromes(rng, n, seq_length):
 
 
 def all_palindromes(seq_length):
+    """Each palindrome of the length once, in an order of chance: the first thousand hold every last digit."""
     half = half_length(seq_length)
-    return mirror(np.indices((NUM_DIGITS,) * half).reshape(half, -1).T, seq_length)
+    halves = np.indices((NUM_DIGITS,) * half).reshape(half, -1).T
+    return mirror(np.random.default_rng((TEST_SEED, 2)).permutation(halves), seq_length)
 
 
 def split_last(palindromes):

@@ -22,31 +22,32 @@ class Standing:
     best_accuracy: float = 0.0
     passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
     solved_at: int | None = None
-    judged_at: int = 0  # the last evaluation
+    whole_at: int = 0  # the last evaluation that looked at all held-out palindromes
 
-    def judge(self, model, test_set, config, last):
+    def judge(self, model, test_set, config):
         """Evaluate on the held-out palindromes (digits (n, T), last digits (n,)), and note what it means.
-
-        last: no evaluation follows, so all of them are looked at in any case.
 
         Returns:
             Whether this is the best accuracy so far.
         """
         digits, y = test_set
         score = share_right(model, digits[:QUICK], y[:QUICK], config)
-        whole = score >= SOLVED or last
-        if whole and len(y) > QUICK:
-            score = share_right(model, digits, y, config)
-        if not (whole and score >= SOLVED):
+        if score >= SOLVED or len(y) <= QUICK:
+            score, self.whole_at = share_right(model, digits, y, config), self.step
+        if not (self.whole_at == self.step and score >= SOLVED):
             self.passed_at = None
         elif self.passed_at is None:
             self.passed_at = self.step
         elif self.solved_at is None:
             self.solved_at = self.passed_at
-        self.judged_at = self.step
         improved = score > self.best_accuracy
         self.test_accuracy, self.best_accuracy = score, max(score, self.best_accuracy)
         return improved
+
+    def final_accuracy(self, model, test_set, config):
+        """The accuracy of the last weights on all held-out palindromes. It enters no checkpoint: a run that is resumed
+        with more updates knows nothing of it, as one that was never stopped."""
+        return self.test_accuracy if self.whole_at == self.step else share_right(model, *test_set, config)
 
     def ended_by(self, config):
         """What ends training here and now: "solved" (unless --no_early_stop), "train_steps", "max_minutes" or None."""
@@ -60,7 +61,7 @@ class Standing:
 
 
 def due(step, config):
-    """Whether the model is evaluated after this update, wherever training ends."""
+    """Whether the model is evaluated after this update."""
     return step in EARLY or step % config.eval_every == 0
 
 

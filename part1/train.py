@@ -19,10 +19,10 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import checkpoint_path, load_checkpoint, settle_config
+from common.checkpoint import resume
 from common.cli import UserError
 from common.run import Run, StopRequest, make_folder, read_json
-from common.training import OPTIMIZERS, clip_gradient, log_line
+from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part1.curriculum import Curriculum
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode, num_palindromes
 from part1.evaluation import Standing, answers, due
@@ -96,17 +96,16 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
                 run.log(step, loss=loss.item(), accuracy=accuracy, gradient_norm=gradient_norm.item())
                 tqdm.write(log_line(step, config, time.perf_counter() - began, accuracy, loss.item()))
             standing.seconds += time.perf_counter() - began
-            last = standing.ended_by(config) is not None
-            if due(step, config) or last:
-                improved = standing.judge(model, test_set, config, last)
+            if due(step, config):
+                check_weights(model, step)
+                improved = standing.judge(model, test_set, config)
                 run.log(step, test_accuracy=standing.test_accuracy)
                 tqdm.write(f"Held-out accuracy after update {step}: {standing.test_accuracy:.4f}")
                 for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
                     save(run, name, config, model, optimizer, standing, curriculum)
-        if stop:
-            save(run, "checkpoint.pt", config, model, optimizer, standing, curriculum)
-        elif standing.judged_at < standing.step:  # resumed with a --train_steps that it had passed already
-            standing.judge(model, test_set, config, last=True)
+        check_weights(model, standing.step)
+        for name in ["checkpoint.pt"] if (folder / "best.pt").exists() else ["checkpoint.pt", "best.pt"]:
+            save(run, name, config, model, optimizer, standing, curriculum)
     if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)
     finish(run, config, standing, model, test_set)
@@ -131,9 +130,11 @@ def finish(run, config, standing, model, test_set):
     """result.json, the picture of the run, a few palindromes as the network sees them, and the last line."""
     digits, y = test_set
     test_size = len(y)
+    accuracy = standing.final_accuracy(model, test_set, config)
+    best = max(accuracy, standing.best_accuracy)
     run.finish(
-        test_accuracy=standing.test_accuracy,
-        best_accuracy=standing.best_accuracy,
+        test_accuracy=accuracy,
+        best_accuracy=best,
         solved_at=standing.solved_at,
         ended_by=standing.ended_by(config),
         steps=standing.step,
@@ -149,8 +150,8 @@ def finish(run, config, standing, model, test_set):
         print(f"read {read}, said {answer}: {'right' if answer == last else f'wrong, it is {last}'}")
     verdict = f"solved at update {standing.solved_at}" if standing.solved_at else "not solved"
     print(
-        f"T = {config.input_length}: {verdict}; {standing.test_accuracy:.4f} of {test_size} held-out palindromes"
-        f" right (best {standing.best_accuracy:.4f}) after {standing.step} updates and"
+        f"T = {config.input_length}: {verdict}; {accuracy:.4f} of {test_size} held-out palindromes"
+        f" right (best {best:.4f}) after {standing.step} updates and"
         f" {standing.seconds:.0f} s of training; see {run.folder}"
     )
 
@@ -231,9 +232,10 @@ def start(config, given, build, kind):
     """Resume a run, or train at every length asked for; returns the exit status."""
     lengths = config.input_length
     config.input_length = lengths[0]
-    if config.resume:
-        folder, checkpoint = checkpoint_path(config.resume).parent, load_checkpoint(config.resume, kind)
-        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint, build, kind)[1]
+    if config.resume is not None:
+        if len(lengths) > 1:
+            raise UserError("--resume goes on with one run, at its own length; leave out --input_length")
+        return train(*resume(config, given, kind, MAY_DIFFER), build, kind)[1]
     complete(config)
     folders = []
     for config.input_length in lengths:

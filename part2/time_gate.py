@@ -14,15 +14,16 @@ import math
 import torch
 from torch import nn
 
-SMALLEST_R_ON = 1e-3
-LOG_TAU_BOUNDS = (math.log(1e-6), math.log(1e9))
+TAU_BOUNDS = (1e-6, 1e9)
+R_ON_BOUNDS = (1e-6, 1.0)
 
 
 class TimeGate(nn.Module):
     """k(t) for times of any shape, one rhythm for all units or one for each of U.
 
-    All is computed in float64, where times of a million and more keep their phase. τ > 0 because log τ is stored;
-    0 < r_on <= 1 because a value that an optimizer has carried over the edge is put back onto it before it is used.
+    All is computed in float64, where times of a million and more keep their phase, and stays so whatever the model
+    around it is cast to. What is stored, log τ and r_on, an optimizer may carry over the edge; what is read, `tau` and
+    `r_on`, stands on the edge then, and has a gradient that leads back.
 
     Args:
         tau: the period τ, in the unit of the times; a number, or a tensor (U,).
@@ -32,21 +33,23 @@ class TimeGate(nn.Module):
         leak: α of the closed phase in training; it is 0 in evaluation.
 
     Raises:
-        ValueError: τ <= 0, r_on outside (0, 1], or a name in `learn` that is none of the three.
+        ValueError: τ outside [1e-6, 1e9], r_on outside [1e-6, 1], s not finite, a negative leak, or a name in `learn`
+            that is none of the three.
     """
 
     def __init__(self, tau, s=0.0, r_on=1.0, learn=(), leak=0.0):
         super().__init__()
         tau, s, r_on = (torch.as_tensor(value, dtype=torch.float64) for value in (tau, s, r_on))
-        if not (tau > 0).all():
-            raise ValueError("the period τ must be above 0")
-        if not ((r_on > 0) & (r_on <= 1)).all():
-            raise ValueError("the open ratio r_on must be above 0 and at most 1")
+        if not ((tau >= TAU_BOUNDS[0]) & (tau <= TAU_BOUNDS[1])).all():
+            raise ValueError(f"the period τ must be in [{TAU_BOUNDS[0]:g}, {TAU_BOUNDS[1]:g}]")
+        if not ((r_on >= R_ON_BOUNDS[0]) & (r_on <= R_ON_BOUNDS[1])).all():
+            raise ValueError(f"the open ratio r_on must be in [{R_ON_BOUNDS[0]:g}, {R_ON_BOUNDS[1]:g}]")
+        if not (s.isfinite().all() and leak >= 0):
+            raise ValueError("the shift s must be finite and the leak not negative")
         if not set(learn) <= {"tau", "s", "r_on"}:
             raise ValueError(f"tau, s and r_on can be learned, not {sorted(set(learn) - {'tau', 's', 'r_on'})}")
         self.leak = leak
-        for name, value in (("tau", tau.log()), ("s", s), ("r_on", r_on)):
-            stored = "log_tau" if name == "tau" else name
+        for name, stored, value in (("tau", "log_tau", tau.log()), ("s", "s", s), ("r_on", "raw_r_on", r_on)):
             if name in learn:
                 self.register_parameter(stored, nn.Parameter(value.clone()))
             else:
@@ -55,34 +58,40 @@ class TimeGate(nn.Module):
     @property
     def per_unit(self):
         """Whether the units have rhythms of their own."""
-        return bool(self.log_tau.dim() or self.s.dim() or self.r_on.dim())
+        return bool(self.log_tau.dim() or self.s.dim() or self.raw_r_on.dim())
 
     @property
     def tau(self):
         """The period τ."""
-        return self.log_tau.exp()
+        return inside(self.log_tau, *map(math.log, TAU_BOUNDS)).exp()
+
+    @property
+    def r_on(self):
+        """The open ratio."""
+        return inside(self.raw_r_on, *R_ON_BOUNDS)
 
     def forward(self, t):
         """Times of any shape (...) to k(t): (...) for scalars τ, s, r_on, (..., U) for one per unit. float64."""
-        self.project()
-        φ = self.phase(t)
-        k = torch.where(φ <= self.r_on / 2, 2 * φ / self.r_on, 2 - 2 * φ / self.r_on)  # eq. 12, the open phase
+        φ, r_on = self.phase(t), self.r_on
+        k = torch.where(φ <= r_on / 2, 2 * φ / r_on, 2 - 2 * φ / r_on)  # eq. 12, the open phase
         leak = self.leak if self.training else 0.0
-        return torch.where(φ < self.r_on, k, leak * φ)
+        return torch.where(φ < r_on, k, leak * φ)
 
     def phase(self, t):
         """φ(t), in [0, 1): where in its period each unit is. torch.remainder, so that t < s is in there too."""
-        t = torch.as_tensor(t, dtype=torch.float64, device=self.log_tau.device)
+        t, tau = torch.as_tensor(t, dtype=torch.float64, device=self.log_tau.device), self.tau
         if self.per_unit:
             t = t.unsqueeze(-1)  # (..., 1) against (U,)
-        return torch.remainder(t - self.s, self.tau) / self.tau
+        return torch.remainder(t - self.s, tau) / tau
 
-    @torch.no_grad()
-    def project(self):
-        """Put τ and r_on back inside their bounds, where an optimizer has left them."""
-        for value, low, high in ((self.log_tau, *LOG_TAU_BOUNDS), (self.r_on, SMALLEST_R_ON, 1.0)):
-            if value.requires_grad and (value.min() < low or value.max() > high):
-                value.clamp_(low, high)
+    def _apply(self, fn, recurse=True):
+        """A module is cast and moved through here: the gate moves along, but stays in float64."""
+        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
+
+
+def inside(stored, low, high):
+    """The stored values, those outside of [low, high] on its edge; the gradient is 1 everywhere, so they can return."""
+    return stored.detach().clamp(low, high) + (stored - stored.detach())
 
 
 def random_gate(num_units, tau_low, tau_high, s=None, r_on=1.0, learn=(), leak=0.0, seed=42):

@@ -22,9 +22,11 @@ from part2.time_gate import random_gate
 def build_model(config):
     """The gated LSTM of a configuration, with its initial weights and rhythms."""
     tau_low, tau_high = (2, 2 * config.input_length) if config.tau is None else (config.tau[0], config.tau[-1])
-    gate = random_gate(
-        config.num_hidden, tau_low, tau_high, config.s, config.r_on, config.learn, config.leak, config.seed
-    )
+    rhythm = (tau_low, tau_high, config.s, config.r_on, config.learn, config.leak, config.seed)
+    try:
+        gate = random_gate(config.num_hidden, *rhythm)
+    except ValueError as error:
+        raise UserError(f"{error}; see --tau, --s and --r_on") from None
     sizes = (config.input_length, config.input_dim, config.num_hidden, config.num_classes, config.batch_size)
     return GatedLSTM(*sizes, config.device, config.init, config.seed, gate, config.variant)
 

@@ -230,7 +230,7 @@ def main(argv=None):
         if len(given) > 1:
             raise UserError("--check takes no other flags; leave them out")
         return numpy_check.check()
-    if config.resume:
+    if config.resume is not None:
         path = Path(config.resume)
         path = path / "checkpoint.npz" if path.is_dir() else path
         checkpoint = load(path)

@@ -12,8 +12,9 @@ def choose(logits, temperature, rng):
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
-    scaled = logits.double() / temperature
-    probabilities = torch.softmax(scaled - scaled.amax(dim=-1, keepdim=True), dim=-1)
+    logits = logits.double()
+    scaled = (logits - logits.amax(dim=-1, keepdim=True)) / temperature  # 0 for the highest, however small T is
+    probabilities = torch.softmax(scaled, dim=-1)
     return torch.multinomial(probabilities, 1, generator=rng).squeeze(-1)
 
 

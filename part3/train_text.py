@@ -12,7 +12,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -20,11 +20,11 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import checkpoint_path, load_checkpoint, settle_config
+from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.run import Run, StopRequest, Table, make_folder
-from common.training import clip_gradient, log_line
+from common.training import check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
 from part3.evaluation import bpc, text_loss
 from part3.model import build_model, load_model
@@ -118,16 +118,24 @@ def train(config, folder=None, checkpoint=None):
                 tqdm.write(estimate((standing.seconds - first_seconds) / TIMED, config.train_steps - step))
             if step % config.sample_every == 0:
                 write_samples(run, samples, step, model, data, config)
-            last = step == config.train_steps
-            if len(data.val) and (step % config.eval_every == 0 or last):
+            if len(data.val) and step % config.eval_every == 0:
+                check_weights(model, step)
                 validate(run, step, model, data, config, standing)
                 if standing.best_step == step:
                     save(run, "best.pt", config, model, optimizer, schedule, standing, data)
-            if step % config.checkpoint_every == 0 or last:
+            if step % config.checkpoint_every == 0:
+                check_weights(model, step)
                 save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
         samples.close()
-        if stop:
-            save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
+        check_weights(model, standing.step)
+        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
+        if standing.step == config.train_steps and len(data.val) and standing.step % config.eval_every:
+            # The last weights may be the best. No checkpoint hears of it: a run that is resumed with more updates must
+            # not differ from one that was never stopped.
+            loss = text_loss(model, data.val, config.device)
+            if standing.best_loss is None or loss < standing.best_loss:
+                final = replace(standing, best_loss=loss, best_step=standing.step)
+                save(run, "best.pt", config, model, optimizer, schedule, final, data)
     if standing.step < config.train_steps:
         return folder, stop.leave(standing.step, folder)
     finish(run, config, data, standing)
@@ -195,9 +203,9 @@ def estimate(seconds_per_update, updates):
 
 def finish(run, config, data, standing):
     """The losses of the best weights on all three parts into result.json, and the picture of the run."""
-    best = run.folder / ("best.pt" if standing.best_step else "checkpoint.pt")
+    best = run.folder / ("best.pt" if len(data.val) else "checkpoint.pt")
     model, _ = load_model(best, config.device)
-    result = {"steps": standing.step, "best_step": standing.best_step or standing.step}
+    result = {"steps": standing.step, "best_step": load_checkpoint(best, "part3")["standing"]["step"]}
     parts = {"train": data.train[-max(len(data.val), 10_000) :], "validation": data.val, "test": data.test}
     for name, part in parts.items():
         loss = text_loss(model, part, config.device) if len(part) else None
@@ -217,7 +225,7 @@ def finish(run, config, data, standing):
 
 def run_name(config):
     return (
-        f"{Path(config.txt_file).stem}_T{config.seq_length}_{config.lstm_num_layers}x{config.lstm_num_hidden}"
+        f"{Path(config.txt_file).stem[:40]}_T{config.seq_length}_{config.lstm_num_layers}x{config.lstm_num_hidden}"
         f"_lr{config.learning_rate:g}_keep{config.dropout_keep_prob:g}_seed{config.seed}"
     )
 
@@ -267,10 +275,8 @@ def parser():
 
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
-    if config.resume:
-        checkpoint = load_checkpoint(config.resume, "part3")
-        folder = checkpoint_path(config.resume).parent
-        return train(settle_config(config, given, checkpoint, MAY_DIFFER), folder, checkpoint)[1]
+    if config.resume is not None:
+        return train(*resume(config, given, "part3", MAY_DIFFER))[1]
     if config.txt_file is None:
         raise UserError("give a text with --txt_file, such as --txt_file assets/grimm.txt")
     del config.resume

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A user's mistake gets one line that names it, and exit status 2; nothing is written."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from part1 import plots as part1_plots
@@ -8,6 +12,7 @@ from part1 import train as part1
 from part2 import train as part2
 from part3 import generate, train_text
 
+ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = {  # flag: values that make no sense
     "input_length": ["0", "-1", "2.5", "x"],
     "num_hidden": ["0", "1.5"],
@@ -18,7 +23,7 @@ NUMBERS = {  # flag: values that make no sense
     "eval_every": ["0"],
     "learning_rate": ["0", "-1", "nan", "inf"],
     "max_norm": ["0", "-1", "nan"],
-    "seed": ["-1", "0.5"],
+    "seed": ["-1", "0.5", "1e20"],
     "input_dim": ["2", "0", "x"],
     "model_type": ["GRU"],
     "init": ["kaiming"],
@@ -119,6 +124,18 @@ def test_checkpoints_that_do_not_serve(run_script, tmp_path, main, flag):
     assert path.read_bytes() == b"not a checkpoint"
 
 
+def test_one_run_is_resumed_and_it_has_a_name(run_script):
+    check(run_script(part1.main, "--resume", "x", "--input_length", 3, 9), "--input_length")
+    for main in (part1.main, train_text.main):
+        check(run_script(main, "--resume", ""), "checkpoint")
+
+
+@pytest.mark.parametrize("script", ["part1/train.py", "part2/train.py", "part3/train_text.py", "part3/generate.py"])
+def test_from_a_real_command_line(script, tmp_path):
+    done = subprocess.run([sys.executable, ROOT / script, "--seed", "x"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--seed" in done.stderr and not done.stdout
+
+
 def test_an_output_folder_that_cannot_be_written(run_script, tmp_path, text_file):
     for main, argv in ((part1.main, []), (part2.main, []), (train_text.main, ["--txt_file", text_file])):
         check(run_script(main, *argv, "--summary_path", text_file / "runs"), "--summary_path")
@@ -126,7 +143,7 @@ def test_an_output_folder_that_cannot_be_written(run_script, tmp_path, text_file
 
 def test_sizes_beyond_all_memory(run_script, tmp_path, text_file):
     for main, argv in (
-        (part1.main, ["--batch_size", "1e14"]),
+        (part1.main, ["--batch_size", "1e12"]),
         (train_text.main, ["--txt_file", text_file, "--lstm_num_hidden", "1e7"]),
     ):
         check(run_script(main, *argv, "--summary_path", tmp_path), "not enough memory")

@@ -14,13 +14,16 @@ from common.files import replacing, write_json
 from common.run import Table, make_folder, read_json
 
 
-@pytest.mark.parametrize(("text", "number"), [("5", 5), ("1e6", 1_000_000), ("2.0", 2), ("1E3", 1000)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("5", 5), ("9007199254740993", 9007199254740993), ("1e6", 1_000_000), ("2.0", 2), ("1E3", 1000)],
+)
 def test_whole_numbers(text, number):
-    value = cli.positive_int(text)
+    value = cli.whole(1, 2**62)(text)
     assert value == number and isinstance(value, int)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", "nan", "inf", "", "1e-3"])
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", "nan", "inf", "", "1e-3", "1e300"])
 def test_what_is_no_positive_whole_number(text):
     with pytest.raises(argparse.ArgumentTypeError):
         cli.positive_int(text)
@@ -45,7 +48,7 @@ def test_ranges(kind, good, bad):
 
 def test_a_device_that_is_not_there():
     assert cli.device("cpu") == "cpu"
-    for name in ("cuda:99", "gpu", ""):
+    for name in ("cuda:99", "gpu", "", "meta"):
         with pytest.raises(argparse.ArgumentTypeError, match="there is cpu"):
             cli.device(name)
 
@@ -127,7 +130,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path, monkeypatch):
 
 def test_checkpoints(tmp_path):
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, "part1", model={"w": torch.ones(3)}, step=4)
+    save_checkpoint(path, "part1", model={"w": torch.ones(3)}, config={}, step=4)
     assert load_checkpoint(path, "part1")["step"] == 4
     assert torch.equal(load_checkpoint(tmp_path, "part1")["model"]["w"], torch.ones(3))  # the folder serves as well
     with pytest.raises(UserError, match="not a checkpoint of part3"):
@@ -138,19 +141,27 @@ def test_bad_checkpoints(tmp_path):
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(UserError, match="cannot read"):
         load_checkpoint(path, "part1")
-    save_checkpoint(path, "part1", model={"w": torch.ones(3000)})
+    save_checkpoint(path, "part1", model={"w": torch.ones(3000)}, config={})
     whole = path.read_bytes()
     for damaged in (b"", whole[: len(whole) // 2], b"text, not a checkpoint", whole[:100] + b"\0" * 100 + whole[200:]):
         path.write_bytes(damaged)
         with pytest.raises(UserError, match="damaged"):
             load_checkpoint(path, "part1")
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1  # one bit of a weight
+    path.write_bytes(flipped)
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(path, "part1")
+    torch.save({"kind": "part1"}, path)
+    with pytest.raises(UserError, match="lacks parts"):
+        load_checkpoint(path, "part1")
     torch.save(torch.ones(3), path)
     with pytest.raises(UserError, match="not a checkpoint of part1"):
         load_checkpoint(path, "part1")
     torch.save(torch.nn.Linear(2, 2), path)  # a pickled module is never executed
     with pytest.raises(UserError, match="damaged or not a checkpoint"):
         load_checkpoint(path, "part1")
-    torch.save({"kind": "part1", "format": FORMAT + 1}, path)
+    torch.save({"kind": "part1", "format": FORMAT + 1, "config": {}, "model": {}}, path)
     with pytest.raises(UserError, match="newer"):
         load_checkpoint(path, "part1")
 

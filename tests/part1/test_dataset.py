@@ -73,6 +73,20 @@ def test_the_test_set_is_fixed_and_holds_all_where_few_exist(seq_length, size):
         assert len(torch.unique(x, dim=0)) == size
 
 
+@pytest.mark.parametrize("seq_length", [6, 7, 8, 9])
+def test_the_first_thousand_of_the_test_set_hold_every_digit_alike(seq_length):
+    _, y = PalindromeDataset(seq_length).test_set()
+    counts = torch.bincount(y[:1000], minlength=10)
+    assert counts.min() > 60 and counts.max() < 140
+
+
+def test_palindromes_without_a_number_differ():
+    data, again = PalindromeDataset(20), PalindromeDataset(20)
+    drawn = [tuple(data.generate_palindrome()) for _ in range(5)]
+    assert len(set(drawn)) == 5
+    assert drawn == [tuple(again.generate_palindrome()) for _ in range(5)]
+
+
 def test_the_test_set_is_drawn_apart_from_training():
     data = PalindromeDataset(30)
     test = {tuple(row.tolist()) for row in data.test_set()[0]}

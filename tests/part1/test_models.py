@@ -133,6 +133,9 @@ def test_what_the_initialisations_say():
     assert rnn["latch"].W_hx.abs().max() <= 0.5 and 0.15 < rnn["latch"].W_hx.std() < 0.25
     assert 0.5e-4 < rnn["normal"].W_hh.std() < 2e-4
     assert rnn["xavier"].W_hh.abs().max() <= (6 / (2 * H)) ** 0.5
+    for init in ("orthogonal", "identity"):
+        assert 0.08 < rnn[init].W_hx.std() < 0.12
+    assert not any(rnn[init].b_h.any() or rnn[init].b_p.any() for init in rnn)
     T = 50
     lstm = {init: LSTM(T, 10, H, 10, 4, init=init) for init in LSTM_INIT}
     b_f = lstm["chrono"].b_f
@@ -141,6 +144,10 @@ def test_what_the_initialisations_say():
     assert torch.equal(lstm["forget1"].b_f, torch.ones(H))
     assert torch.equal(lstm["xavier"].b_f, torch.zeros(H))
     assert torch.equal(lstm["latch"].W_gh, 4 * eye)
+    assert torch.equal(lstm["latch"].b_f, torch.full((H,), 3.0))
+    assert 0.4 < lstm["latch"].W_gx.std() < 0.6 and lstm["latch"].W_ix.std() < 0.02
+    assert 0.5e-4 < lstm["normal"].W_fh.std() < 2e-4
+    assert LSTM(T, 10, H, 10, 4).b_f.any()  # chrono is the default
     for T in (1, 2):  # log U(1, 1)
         assert torch.equal(LSTM(T, 10, H, 10, 4).b_f, torch.zeros(H))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import csv
+import itertools
 import json
 import re
 import subprocess
@@ -61,7 +62,7 @@ def test_a_run_folder_holds_what_it_should(tiny):
 def test_tensorboard_has_the_scalars_and_the_graph(tiny):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(tiny())).Reload()
+    events = EventAccumulator(str(tiny("--eval_every", 3))).Reload()
     assert {"loss", "accuracy", "gradient_norm", "test_accuracy"} <= set(events.Tags()["scalars"])
     assert events.Tags()["graph"]
     assert [e.step for e in events.Scalars("loss")] == [2, 4, 6]
@@ -124,9 +125,9 @@ def test_no_flag_is_left_out():
     assert FLAGS.keys() | ELSEWHERE == vars(train.parser().parse_args([])).keys()
 
 
-@pytest.mark.parametrize("name", train.OPTIMIZERS)
-def test_every_optimizer_trains(tiny, name):
-    assert not same(weights(tiny("--optimizer", name)), weights(tiny("--optimizer", name, "--train_steps", 1)))
+def test_every_optimizer_trains_in_its_own_way(tiny):
+    trained = [weights(tiny("--optimizer", name)) for name in train.OPTIMIZERS]
+    assert not any(same(a, b) for a, b in itertools.combinations(trained, 2))
 
 
 def test_clip_comes_after_backward_and_before_step(tmp_path, run_script, monkeypatch):
@@ -198,7 +199,7 @@ def test_solved_means_all_of_the_test_set_twice_in_a_row(monkeypatch):
     def judge(standing, step, *given):
         nonlocal scores
         scores, standing.step = iter(given), step
-        return standing.judge(None, (y, y), config, last=step == config.train_steps)
+        return standing.judge(None, (y, y), config)
 
     standing = Standing()
     assert judge(standing, 100, 0.5) is True
@@ -212,13 +213,60 @@ def test_solved_means_all_of_the_test_set_twice_in_a_row(monkeypatch):
     judge(standing, 600, 1.0, 0.9991)
     assert standing.solved_at == 500 and standing.ended_by(config) == "solved"
     assert standing.best_accuracy == 1.0 and standing.test_accuracy == 0.9991
+    assert standing.final_accuracy(None, (y, y), config) == 0.9991  # all of them have just been looked at
     config.no_early_stop = True
     assert standing.ended_by(config) is None
-    judge(standing, 1000, 0.7, 0.65)  # the last update: all of them, whatever the quick thousand say
-    assert standing.test_accuracy == 0.65 and standing.ended_by(config) == "train_steps" and standing.solved_at == 500
+    judge(standing, 1000, 0.7)
+    scores = iter([0.65])
+    assert standing.final_accuracy(None, (y, y), config) == 0.65  # the result is that of all, of the last weights
+    assert standing.ended_by(config) == "train_steps" and standing.solved_at == 500
 
 
 SOLVING = ["--input_dim", 10, "--input_length", 2, "--num_hidden", 32, "--learning_rate", 0.01, "--eval_every", 25]
+
+
+def test_evaluations_come_early_and_then_at_intervals(tiny):
+    folder = tiny("--train_steps", 130, "--eval_every", 60, "--print_every", 1000)
+    assert [int(row["step"]) for row in rows(folder)] == [10, 20, 50, 60, 100, 120]
+
+
+@pytest.mark.parametrize("first", [3, 15, 33])
+def test_where_a_run_stopped_leaves_no_trace(tiny, run_script, first):
+    whole, part = tiny(*SOLVING, "--train_steps", 60), tiny(*SOLVING, "--train_steps", first)
+    assert run_script(train.main, "--resume", part, "--train_steps", 60)[0] == 0
+    a, b = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, part))
+    a["standing"].pop("seconds"), b["standing"].pop("seconds")
+    assert a["standing"] == b["standing"] and same(a["model"], b["model"]) and rows(whole) == rows(part)
+
+
+def test_going_on_from_the_best_weights_drops_the_later_checkpoint(tiny, run_script):
+    folder = tiny("--eval_every", 2, "--train_steps", 40, "--seed", 3)
+    best = torch.load(folder / "best.pt", weights_only=True)["standing"]["step"]
+    assert best < 40
+    (folder / "result.json").unlink()
+    run_script(train.main, "--resume", folder / "best.pt", "--train_steps", best)
+    assert torch.load(folder / "checkpoint.pt", weights_only=True)["standing"]["step"] == best
+
+
+def test_the_best_weights_are_the_best(tiny):
+    folder = tiny("--eval_every", 2, "--train_steps", 40, "--seed", 3)
+    scores = {int(row["step"]): float(row["test_accuracy"]) for row in rows(folder) if row["test_accuracy"]}
+    best = torch.load(folder / "best.pt", weights_only=True)["standing"]
+    result = json.loads((folder / "result.json").read_text())
+    assert scores[best["step"]] == max(scores.values()) == result["best_accuracy"] > result["test_accuracy"]
+    assert result["test_accuracy"] == scores[40]
+    assert result["seconds"] > 0 and any(float(row["accuracy"]) > 0 for row in rows(folder) if row["accuracy"])
+
+
+TEMPLATE = dict(
+    model_type="RNN", input_length=[10], input_dim=1, num_classes=10, num_hidden=128, batch_size=128,
+    learning_rate=0.001, train_steps=10_000, max_norm=10.0,
+)  # fmt: skip
+
+
+def test_the_defaults_are_the_templates():
+    config = vars(train.parser().parse_args([]))
+    assert {name: config[name] for name in TEMPLATE} == TEMPLATE
 
 
 def test_training_stops_once_solved_unless_told_not_to(tmp_path, run_script):
@@ -272,7 +320,7 @@ def test_a_run_that_has_ended_is_left_alone(tiny, run_script):
 def test_a_stopped_run_that_is_past_its_new_end_is_judged_where_it_stands(tiny, run_script):
     folder = tiny("--eval_every", 4)
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    state["standing"] |= {"judged_at": 4, "test_accuracy": 0.123}  # as a signal at update 6 would have left it
+    state["standing"] |= {"whole_at": 4, "test_accuracy": 0.123}  # as a signal at update 6 would have left it
     torch.save(state, folder / "checkpoint.pt")
     (folder / "result.json").unlink()
     assert run_script(train.main, "--resume", folder, "--train_steps", 5)[0] == 0
@@ -281,7 +329,7 @@ def test_a_stopped_run_that_is_past_its_new_end_is_judged_where_it_stands(tiny, 
 
 
 def test_palindromes_are_shown_with_the_answers(tmp_path, run_script):
-    _, out, _ = run_script(train.main, *TINY, "--summary_path", tmp_path)
+    _, out, _ = run_script(train.main, *TINY, "--eval_every", 3, "--summary_path", tmp_path)
     assert len(re.findall(r"read \d{3}, said \d: (?:right|wrong, it is \d)\n", out)) == 3
     assert "Held-out accuracy after update 6: " in out
 
@@ -323,6 +371,14 @@ def test_a_curriculum_reaches_the_full_length_and_resumes_where_it_was(tiny, run
     assert run_script(train.main, "--resume", part, "--train_steps", 200)[0] == 0
     assert same(weights(whole), weights(part))
     assert torch.load(whole / "checkpoint.pt", weights_only=True)["curriculum"]["length"] == 8
+
+
+def test_weights_that_are_not_finite_never_replace_good_ones(tmp_path, run_script):
+    argv = [*TINY, "--summary_path", tmp_path, "--eval_every", 1]
+    status, _, err = run_script(train.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38)
+    assert status == 2 and "not finite" in err and err.count("\n") == 1
+    for path in tmp_path.glob("*/*.pt"):
+        assert all(value.isfinite().all() for value in torch.load(path, weights_only=True)["model"].values())
 
 
 def test_several_lengths_end_in_a_table_and_a_picture(tmp_path, run_script):

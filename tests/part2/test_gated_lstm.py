@@ -24,7 +24,7 @@ def test_an_open_gate_is_the_lstm_exactly(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_closed_gate_copies_the_state_bit_for_bit(variant):
-    # period 4, open at t = 1 alone
+    # open for the first two of a hundred steps
     _, gated, x = pair(TimeGate(100, 0, 0.02), variant)
     states = gated.states(x)
     assert (states["k"][:, 0] > 0).all() and (states["k"][:, 2:] == 0).all()
@@ -73,7 +73,7 @@ def test_gradcheck_rhythms_included(variant):
     model = GatedLSTM(4, 2, 3, 3, 2, gate=gate, variant=variant).double()
     x = torch.randn(2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     names = [name for name, _ in model.named_parameters()]
-    assert {"gate.log_tau", "gate.s", "gate.r_on"} < set(names)
+    assert {"gate.log_tau", "gate.s", "gate.raw_r_on"} < set(names)
 
     def logits(*parameters):
         return torch.func.functional_call(model, dict(zip(names, parameters, strict=True)), x)

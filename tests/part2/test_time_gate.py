@@ -97,12 +97,23 @@ def test_the_leak_is_alpha_phi_in_training_and_nothing_else():
 def test_learned_or_fixed():
     assert dict(TimeGate(5).named_parameters()) == {}
     assert {name for name, _ in TimeGate(5, learn=("s", "tau")).named_parameters()} == {"log_tau", "s"}
-    assert {"log_tau", "s", "r_on"} == set(TimeGate(5).state_dict())
+    assert {"log_tau", "s", "raw_r_on"} == set(TimeGate(5).state_dict())
     with pytest.raises(ValueError, match="learned"):
         TimeGate(5, learn=("t",))
 
 
-@pytest.mark.parametrize("bad", [{"tau": 0}, {"tau": -1}, {"tau": 5, "r_on": 0}, {"tau": 5, "r_on": 1.1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"tau": 0},
+        {"tau": -1},
+        {"tau": float("inf")},
+        {"tau": 5, "r_on": 0},
+        {"tau": 5, "r_on": 1.1},
+        {"tau": 5, "s": float("nan")},
+        {"tau": 5, "leak": -0.1},
+    ],
+)
 def test_impossible_rhythms_are_refused(bad):
     with pytest.raises(ValueError):
         TimeGate(**bad)
@@ -127,4 +138,26 @@ def test_random_rhythms():
     assert torch.equal(gate.log_tau, again.log_tau) and not torch.equal(gate.log_tau, other.log_tau)
     assert gate.tau.min() >= 2 and gate.tau.max() <= 40.0001 and 19 < gate.tau.mean() < 23
     assert (gate.s >= 0).all() and (gate.s < gate.tau).all()
+    assert 0.45 < (gate.s / gate.tau).mean() < 0.55
     assert (random_gate(4, 2, 40, s=0.5).s == 0.5).all()
+
+
+def test_the_gate_stays_in_float64_whatever_the_model_is_cast_to():
+    t = torch.arange(1_000_000, 1_000_100)
+    casts = (torch.nn.Module.float, torch.nn.Module.half, lambda m: m.to(torch.float32))
+    for cast in casts:
+        gate = TimeGate(3.7, 1.2, 0.6, learn=("tau",))
+        before = gate(t)
+        assert torch.equal(cast(gate)(t), before)
+
+
+def test_what_an_optimizer_carries_over_the_edge_comes_back():
+    gate = TimeGate(5, 0, 1.0, learn=("r_on",))
+    with torch.no_grad():
+        gate.raw_r_on.fill_(1.3)
+    stored = {name: value.clone() for name, value in gate.state_dict().items()}
+    k = gate(times(1, 2, 4))
+    assert gate.r_on == 1.0
+    k.sum().backward()
+    assert gate.raw_r_on.grad != 0
+    assert all(torch.equal(value, stored[name]) for name, value in gate.state_dict().items())  # reading changes nothing

@@ -49,7 +49,7 @@ def test_every_flag_of_the_gate_has_an_effect(tiny, flag):
 
 
 def test_no_flag_is_left_out():
-    common = vars(part1_train.parser().parse_args([])).keys() - {"model_type"}
+    common = vars(part1_train.parser().parse_args([])).keys() - {"model_type", "backward"}
     assert GATE_FLAGS.keys() | common == vars(train.parser().parse_args([])).keys()
 
 
@@ -57,7 +57,7 @@ def test_what_is_learned_moves_and_the_rest_stays(tiny):
     start = weights(tiny("--train_steps", 1, "--learn"))
     moved = weights(tiny("--learn", "tau"))
     assert not torch.equal(start["gate.log_tau"], moved["gate.log_tau"])
-    assert torch.equal(start["gate.s"], moved["gate.s"]) and torch.equal(start["gate.r_on"], moved["gate.r_on"])
+    assert torch.equal(start["gate.s"], moved["gate.s"]) and torch.equal(start["gate.raw_r_on"], moved["gate.raw_r_on"])
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script):
@@ -67,6 +67,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script):
     assert same(weights(whole), weights(part))
     status, _, err = run_script(train.main, "--resume", part, "--variant", "assignment")
     assert status == 2 and "--variant" in err
+
+
+def test_rhythms_at_the_edge_train_or_are_refused(tiny, run_script):
+    tiny("--r_on", 1, "--learn", "r_on", "tau", "--learning_rate", 0.5)
+    status, _, err = run_script(train.main, *TINY, "--tau", 1e-300, "--learn", "tau")
+    assert status == 2 and "--tau" in err and err.count("\n") == 1
 
 
 def test_checkpoints_of_the_two_parts_are_kept_apart(tiny, run_script):

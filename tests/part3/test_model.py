@@ -94,14 +94,28 @@ def follow(model, prompt, length, temperature=1.0, seed=3):
 
 
 def test_the_state_is_carried_however_long(model, text):
-    """Greedy generation one character at a time equals recomputing everything from the beginning."""
-    prompt = text[:1, :5]
-    generated = follow(model, prompt, 70, temperature=0)
+    """Generation one character at a time equals recomputing everything from the beginning, with the same choices."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(8)  # so that what came before counts
+    prompt, rng = text[:1, :5], torch.Generator().manual_seed(3)
+    generated = follow(model, prompt, 70, temperature=3, seed=3)
+    assert len(generated.unique()) > 4
     so_far = prompt
     for t in range(70):
-        following = model(so_far)[0][:, -1].argmax(-1)
+        following = choose(model(so_far)[0][:, -1], 3, rng)
         assert following == generated[:, t]
         so_far = torch.cat((so_far, following[:, None]), dim=1)
+    assert not torch.equal(
+        generated, follow(model, prompt[:, -1:], 70, temperature=3, seed=3)
+    )  # all of the prompt counts
+
+
+def test_temperatures_at_the_ends():
+    logits = torch.tensor([[1.0, 3.0, 2.0]])
+    assert choose(logits, 1e-310, torch.Generator().manual_seed(1)) == 1
+    drawn = choose(logits.expand(3000, 3), 1e30, torch.Generator().manual_seed(1))
+    assert torch.bincount(drawn).min() > 900
 
 
 def test_generation_is_seeded_and_leaves_the_mode_alone(model, text):
@@ -126,6 +140,13 @@ def test_the_held_out_loss_carries_the_state(model, text, chunk):
     logits, _ = model(text[:1, :-1])
     expected = torch.nn.functional.cross_entropy(logits[0], text[0, 1:]).item()
     assert text_loss(model, numbers, "cpu", chunk) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_held_out_loss_is_measured_without_dropout():
+    model = TextGenerationModel(4, 6, 12, 8, 2, dropout_keep_prob=0.5).train()
+    numbers = torch.arange(300).numpy() % 12
+    assert text_loss(model, numbers, "cpu") == text_loss(model, numbers, "cpu")
+    assert model.training
 
 
 def test_bits():

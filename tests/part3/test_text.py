@@ -57,6 +57,8 @@ def test_the_vocabulary_is_sorted_and_turns_back():
     assert vocabulary.decode(vocabulary.encode(text)) == text
     assert vocabulary.encode(text).dtype == np.uint8
     assert len(Vocabulary("".join(map(chr, range(32, 1000)))).encode("abc")) == 3
+    wide = "".join(map(chr, range(32, 32 + 257)))  # one more than a byte tells apart
+    assert Vocabulary(wide).decode(Vocabulary(wide).encode(wide)) == wide
     many = Vocabulary("".join(map(chr, range(32, 1000))))
     assert many.decode(many.encode("aé\u03a9")) == "aé\u03a9"
 

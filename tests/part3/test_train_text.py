@@ -201,6 +201,46 @@ def test_resume_finds_the_same_text_under_another_name_and_refuses_another(tiny,
     assert status == 2 and "not the text that this run began with" in err
 
 
+@pytest.mark.parametrize("first", [2, 4, 7])
+def test_where_a_run_stopped_leaves_no_trace(tiny, run_script, first):
+    whole, part = tiny("--train_steps", 12), tiny("--train_steps", first)
+    assert run_script(train_text.main, "--resume", part, "--train_steps", 12)[0] == 0
+    a, b = checkpoint(whole), checkpoint(part)
+    a["standing"].pop("seconds"), b["standing"].pop("seconds")
+    assert a["standing"] == b["standing"] and same(a["model"], b["model"])
+    assert rows(whole) == rows(part) and rows(whole, "samples.csv") == rows(part, "samples.csv")
+
+
+def test_the_result_is_that_of_the_best_weights(tiny, text_file):
+    text_file.write_text("ab" * 500 + "b" * 60 + "ba" * 30, encoding="utf-8")  # validation gets worse and worse
+    folder = tiny("--train_steps", 60, "--eval_every", 5, "--learning_rate", 0.02)
+    result = json.loads((folder / "result.json").read_text())
+    losses = {int(row["step"]): float(row["validation_loss"]) for row in rows(folder) if row["validation_loss"]}
+    assert result["best_step"] == min(losses, key=losses.get) < 60
+    assert result["validation_loss"] == pytest.approx(min(losses.values()))
+    assert len({result["train_loss"], result["validation_loss"], result["test_loss"]}) == 3
+    assert any(float(row["accuracy"]) > 0 for row in rows(folder) if row["accuracy"])
+
+
+def test_the_last_weights_count_where_no_validation_fell_on_them(tiny):
+    folder = tiny("--train_steps", 7, "--eval_every", 100)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["best_step"] == 7 and checkpoint(folder, "best.pt")["standing"]["step"] == 7
+    assert not any(row["validation_loss"] for row in rows(folder))
+
+
+TEMPLATE = dict(
+    seq_length=30, lstm_num_hidden=128, lstm_num_layers=2, batch_size=64, learning_rate=2e-3,
+    learning_rate_decay=0.96, learning_rate_step=5000, dropout_keep_prob=1.0, train_steps=1_000_000, max_norm=5.0,
+    summary_path="./summaries/", print_every=5, sample_every=100,
+)  # fmt: skip
+
+
+def test_the_defaults_are_the_templates():
+    config = vars(train_text.parser().parse_args([]))
+    assert {name: config[name] for name in TEMPLATE} == TEMPLATE
+
+
 def test_everything_can_be_trained_on(tiny):
     folder = tiny("--val_fraction", 0, "--test_fraction", 0)
     result = json.loads((folder / "result.json").read_text())
@@ -238,14 +278,21 @@ def test_the_time_to_the_last_step_is_estimated(tiny):
     assert re.search(r"About \d+ min to the last step at this speed. Ctrl-C keeps everything", out)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, run_script, text_file):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, run_script, text_file, monkeypatch):
+    norms = iter([1.0, 1.0, 1.0, math.nan])
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *a: torch.tensor(next(norms)))
     argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", "--checkpoint_every", 1]
-    status, _, err = run_script(
-        train_text.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38, "--train_steps", 50, "--sample_every", 1000
-    )
-    assert status == 2 and "not finite at step" in err and err.count("\n") == 1
+    status, _, err = run_script(train_text.main, *argv)
+    assert status == 2 and "not finite at step 4" in err and err.count("\n") == 1
     (path,) = tmp_path.glob("runs/*/checkpoint.pt")
-    assert torch.load(path, weights_only=True)["standing"]["step"] >= 1
+    assert torch.load(path, weights_only=True)["standing"]["step"] == 3
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, run_script, text_file):
+    argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", "--checkpoint_every", 1]
+    status, _, err = run_script(train_text.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38)
+    assert status == 2 and "not finite at step" in err and err.count("\n") == 1
+    assert not list(tmp_path.glob("runs/*/*.pt"))
 
 
 @pytest.mark.slow
