@@ -53,11 +53,21 @@ def parser():
     return p
 
 
+def label(config):
+    """The cell, its variant, and what of its gate is not the default."""
+    name, defaults = f"GatedLSTM-{config.variant}", parser()
+    for flag in ("tau", "s", "r_on", "leak", "learn"):
+        value = getattr(config, flag)
+        if value != defaults.get_default(flag):
+            name += "-" + "-".join([flag, *map(str, value if isinstance(value, list) else [value])])
+    return name
+
+
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
     if config.tau is not None and (len(config.tau) > 2 or config.tau[0] > config.tau[-1]):
         raise UserError("--tau takes one period, or two between which to draw, the lower one first")
-    config.model_type = f"GatedLSTM-{config.variant}"
+    config.model_type = label(config)
     return start(config, given, build_model, "part2")
 
 

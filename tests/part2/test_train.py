@@ -69,6 +69,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script):
     assert status == 2 and "--variant" in err
 
 
+def test_the_run_is_named_by_its_rhythm(tiny):
+    name = tiny("--tau", 3, 4, "--learn", "tau", "s", "--variant", "phased").name
+    assert name.startswith("GatedLSTM-phased-tau-3.0-4.0-learn-tau-s_T3_")
+
+
 def test_rhythms_at_the_edge_train_or_are_refused(tiny, run_script):
     tiny("--r_on", 1, "--learn", "r_on", "tau", "--learning_rate", 0.5)
     status, _, err = run_script(train.main, *TINY, "--tau", 1e-300, "--learn", "tau")
