@@ -26,6 +26,8 @@ TINY = {
     "part2/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
     "part3/train_text.py": "--train_steps 2 --batch_size 2",
     "part3/generate.py": "--length 20",
+    "part1/gradient_flow.py": "--train_steps 3 --input_length 6 --num_hidden 8 --to flow.json",
+    "part1/gradient_plots.py": "--results flow.json --to figures",
     "part3/numpy_rnn.py": "--max_updates 3",
     "part1/sweep.py": "--table table.csv",
 }
