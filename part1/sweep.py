@@ -32,7 +32,7 @@ from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import replacing, write_json
 from common.run import StopRequest, read_json
-from part1 import train
+from part1 import flags, train
 from part1.grids import GRIDS
 
 RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part1"
@@ -53,9 +53,9 @@ def cells(blocks, max_minutes):
     for block in blocks:
         for values in itertools.product(*block.values()):
             argv = [word for flag, value in zip(block, values, strict=True) for word in words(flag, value)]
-            config = train.parser().parse_args([*argv, "--max_minutes", str(max_minutes)])
+            config = flags.parser().parse_args([*argv, "--max_minutes", str(max_minutes)])
             config.input_length = config.input_length[0]
-            train.complete(config)
+            flags.complete(config)
             found[cell_name(config)] = config
     return found
 
@@ -69,7 +69,7 @@ def words(flag, value):
 
 def cell_name(config):
     """The run's name, and the number of updates at most."""
-    return f"{train.run_name(config)}_steps{config.train_steps}"
+    return f"{flags.run_name(config)}_steps{config.train_steps}"
 
 
 def run_cell(config, folder):

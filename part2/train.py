@@ -13,8 +13,9 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 from common import cli
 from common.cli import UserError
+from part1.flags import add_flags
 from part1.init import LSTM_INIT
-from part1.train import add_flags, start
+from part1.train import start
 from part2.gated_lstm import VARIANTS, GatedLSTM
 from part2.time_gate import random_gate
 
