@@ -254,6 +254,6 @@ def test_small_weights_keep_their_gradient_in_float32(cls):
 def test_backward_on_the_command_line(tmp_path):
     small = ["--input_length", "5", "--num_hidden", "8", "--train_steps", "2", "--summary_path", str(tmp_path)]
     for model_type in train.MODELS:
-        assert train.main([*small, "--backward", "manual", "--model_type", model_type]) == 0
+        assert train.main([*small, "--backward", "autograd", "--model_type", model_type]) == 0
     with pytest.raises(ValueError, match="backward is autograd or manual, not 'none'"):
         LSTM(5, 1, 8, 10, 4, backward="none")
