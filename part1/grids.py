@@ -8,6 +8,9 @@ SEEDS = [42, 43, 44, 45, 46]
 THREE = SEEDS[:3]
 SHORT, LONGER = [*range(5, 16), 20], [30, 40, 50]  # from T = 30 on three seeds: a run takes minutes there
 LENGTHS = SHORT + LONGER
+PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
+CURVES = dict(train_steps=[4500], no_early_stop=[True])
+
 LONG = [50, 100, 200, 500, 1000, 2000, 5000, 10000]
 
 
@@ -59,9 +62,23 @@ GRIDS = {
     ],
     "capacity": [block(cell, [20], num_hidden=[16, 32, 64, 128, 256]) for cell in ("RNN", "LSTM")],
     "clipping": [block("RNN", [30], max_norm=[0.1, 0.3, 1, 3, 10, 100, 1e6])],
+    # As the reports measured: the training accuracy of the last 250 of 2,500 updates, at three batch sizes.
+    "protocols": [
+        block("RNN", SHORT, init=["normal", "orthogonal"], input_dim=[1], seed=THREE, **PROTOCOL),
+        block("LSTM", SHORT, init=["normal", "chrono"], input_dim=[1], seed=THREE, **PROTOCOL),
+        block("RNN", [10, 15], input_dim=[1], batch_size=[256, 512], seed=THREE, **PROTOCOL),
+        block("LSTM", [10, 15], input_dim=[1], batch_size=[256, 512], seed=THREE, **PROTOCOL),
+    ],
+    # Single runs from the first update to the last, as the reports show them.
+    "curves": [
+        block("RNN", [5, 10, 20], init=["normal", "orthogonal"], seed=[42], **CURVES),
+        block("RNN", [15], seed=[42], **CURVES),
+        block("LSTM", [20], num_hidden=[130], learning_rate=[0.0007], input_dim=[1], seed=[42], **CURVES),
+    ],
     # What the initialisation holds before any learning: recurrent weights fixed, the read-out trained alone.
     "reservoirs": [
         block("RNN", LENGTHS, init=["normal", "xavier", "orthogonal", "latch"], reservoir=[True], seed=THREE),
         block("LSTM", LENGTHS, init=["normal", "xavier", "chrono", "latch"], reservoir=[True], seed=THREE),
     ],
 }
+WITH_CURVES = {"curves"}  # the grids whose tables come with every cell's metrics.csv

@@ -31,16 +31,17 @@ from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import replacing, write_json
-from common.run import StopRequest, read_json
+from common.run import StopRequest, read_json, read_table
 from part1 import flags, train
-from part1.grids import GRIDS
+from part1.grids import GRIDS, WITH_CURVES
 
 RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part1"
 VARIED = (
     "model_type", "input_length", "init", "input_dim", "num_hidden", "optimizer", "learning_rate", "batch_size",
-    "max_norm", "train_steps", "curriculum", "reservoir", "seed",
+    "max_norm", "train_steps", "no_early_stop", "curriculum", "reservoir", "seed",
 )  # fmt: skip
 MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", "test_size", "seconds", "date")
+LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
 def cells(blocks, max_minutes):
@@ -68,8 +69,8 @@ def words(flag, value):
 
 
 def cell_name(config):
-    """The run's name, and the number of updates at most."""
-    return f"{flags.run_name(config)}_steps{config.train_steps}"
+    """The run's name, and the number of updates: at most, or all of them."""
+    return f"{flags.run_name(config)}_{'all' * config.no_early_stop}steps{config.train_steps}"
 
 
 def run_cell(config, folder):
@@ -134,16 +135,39 @@ def outcome(result):
     return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
 
 
-def write_table(path, results):
+def write_table(path, folders):
     """One row a cell: what was varied, what was measured, with which versions and when."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as f:
         table = csv.writer(f, lineterminator="\n")
-        table.writerow([*VARIED, *MEASURED, "torch"])
-        for result in results:
+        table.writerow([*VARIED, *MEASURED, "training_accuracy", "torch"])
+        for folder in folders:
+            result = read_json(folder / "result.json")
             config = result["config"]
             row = [config[name] for name in VARIED] + [result[name] for name in MEASURED]
-            table.writerow([*row, result["versions"]["torch"]])
+            table.writerow([*row, training_accuracy(folder, result["steps"]), result["versions"]["torch"]])
+
+
+def finished_cells(folder, grid):
+    return [folder / name for name in grid if (folder / name / "result.json").exists()]
+
+
+def training_accuracy(folder, steps):
+    """The mean over the logged training batches of the last 250 updates."""
+    rows = read_table(folder / "metrics.csv")
+    batches = [float(row["accuracy"]) for row in rows if row["accuracy"] and int(row["step"]) > steps - LAST]
+    return round(sum(batches) / len(batches), 4) if batches else None
+
+
+def write_curves(path, folders):
+    """metrics.csv of every cell in one file, after the columns that were varied."""
+    with replacing(path) as f:
+        table = csv.writer(f, lineterminator="\n")
+        table.writerow([*VARIED, "step", *train.COLUMNS])
+        for folder in folders:
+            config = read_json(folder / "config.json")
+            for row in read_table(folder / "metrics.csv"):
+                table.writerow([config[name] for name in VARIED] + [row[name] for name in ("step", *train.COLUMNS)])
 
 
 def parser():
@@ -179,11 +203,15 @@ def main(argv=None):
             print(f"{begun if name in todo else 'finished':>8}  {name}")
         return 0
     failed, status = run_all(todo, folder, min(config.workers, max(len(todo), 1)))
-    results = [read_json(folder / name / "result.json") for name in grid if (folder / name / "result.json").exists()]
     table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
-    if table and results:
-        write_table(table, results)
-        print(f"{len(results)} of {len(grid)} cells in {table}")
+    finished = []
+    while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
+        finished = there
+        write_table(table, finished)
+        if config.grid in WITH_CURVES:
+            write_curves(table.with_name(f"{table.stem}_curves.csv"), finished)
+    if finished:
+        print(f"{len(finished)} of {len(grid)} cells in {table}")
     for name, why in failed.items():
         print(f"failed: {name}: {why}", file=sys.stderr)
     return status or (1 if failed else 0)

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from common.cli import UserError
-from part1 import gradient_flow, gradient_plots, gradients, train
+from part1 import gradient_flow, gradient_plots, gradients, product, train
 from part1.dataset import PalindromeDataset, encode
 from part1.gradients import FORMS, autograd_gradients, example, from_zero, parameter_count, relative_error
 from part1.lstm import LSTM
@@ -257,3 +257,30 @@ def test_backward_on_the_command_line(tmp_path):
         assert train.main([*small, "--backward", "autograd", "--model_type", model_type]) == 0
     with pytest.raises(ValueError, match="backward is autograd or manual, not 'none'"):
         LSTM(5, 1, 8, 10, 4, backward="none")
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("size", [(1, 1, 1), (3, 5, 2), (64, 139, 128)])
+def test_product(monkeypatch, onednn, size):
+    if not onednn:
+        monkeypatch.setattr(product, "ONEDNN", None)
+    elif product.ONEDNN is None:
+        pytest.skip("this build of PyTorch has no oneDNN")
+    M, K, N = size
+    rng = torch.Generator().manual_seed(1)
+    a, b = torch.randn(M, K, generator=rng), torch.randn(N, K, generator=rng).T
+    for function, exact in {"none": torch.clone, "tanh": torch.tanh, "sigmoid": torch.sigmoid}.items():
+        expected = exact(a.double() @ b.double())
+        torch.testing.assert_close(product.product(a, b, function).double(), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(product.product(a.double(), b.double(), function), expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("cls", [VanillaRNN, LSTM])
+@pytest.mark.parametrize("size", BORDERS)
+def test_manual_backward_in_float32(cls, size):
+    model, x, y = example(cls, size)
+    model, x = model.float(), x.float()
+    theirs = autograd_gradients(model, x, y)
+    model.backward = "manual"
+    ours = autograd_gradients(model, x, y)
+    assert all(relative_error(ours[name].double(), theirs[name].double()) < 1e-4 for name in theirs)

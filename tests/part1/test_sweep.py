@@ -118,3 +118,18 @@ def test_a_signal_saves_every_cell_that_trains(tmp_path, number):
     steps = [torch.load(path, weights_only=True)["standing"]["step"] for path in tmp_path.glob("cells/*/checkpoint.pt")]
     assert len(steps) == 2 and all(step % 100 for step in steps)  # saved where they stood, the third never begun
     assert not list(tmp_path.glob("cells/*/result.json"))
+
+
+def test_the_reports_own_measure_and_the_curves(run_script, tmp_path, monkeypatch):
+    values = {"model_type": ["RNN"], "input_length": [3], "num_hidden": [8], "batch_size": [8], "train_steps": [300]}
+    monkeypatch.setitem(GRIDS, "curves", [{**values, "no_early_stop": [None, True], "seed": [1]}])
+    argv = ["--grid", "curves", "--summary_path", tmp_path / "cells", "--table", tmp_path / "curves.csv"]
+    assert run_script(sweep.main, *argv)[0] == 0
+    early, whole = table(tmp_path / "curves.csv")
+    assert (early["no_early_stop"], whole["no_early_stop"], whole["steps"]) == ("False", "True", "300")
+    (folder,) = tmp_path.glob("cells/*_allsteps300")
+    logged = [row for row in table(folder / "metrics.csv") if row["accuracy"]]
+    last = [float(row["accuracy"]) for row in logged if int(row["step"]) > 50]
+    assert len(last) == 25 and float(whole["training_accuracy"]) == pytest.approx(sum(last) / 25, abs=1e-4)
+    curves = [row for row in table(tmp_path / "curves_curves.csv") if row["no_early_stop"] == "True"]
+    assert [row["loss"] for row in curves] == [row["loss"] for row in table(folder / "metrics.csv")]
