@@ -8,6 +8,9 @@ SEEDS = [42, 43, 44, 45, 46]
 THREE = SEEDS[:3]
 SHORT, LONGER = [*range(5, 16), 20], [30, 40, 50]  # from T = 30 on three seeds: a run takes minutes there
 LENGTHS = SHORT + LONGER
+FEWER = [5, 8, 10, 12, 15, 20, 30, 40, 50]
+HALF = dict(train_steps=[5000], seed=THREE)
+FIXED = dict(reservoir=[True], train_steps=[2000], seed=THREE)
 PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
 CURVES = dict(train_steps=[4500], no_early_stop=[True])
 
@@ -47,12 +50,12 @@ GRIDS = {
     ],
     # The two cells want different learning rates.
     "learning_rates": [
-        block("RNN", [5, 10, 20, 30, 50], learning_rate=[3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2], seed=THREE),
-        block("LSTM", [5, 10, 20, 30, 50], learning_rate=[1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2], seed=THREE),
+        block("RNN", [5, 10, 20, 30, 50], learning_rate=[3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2], **HALF),
+        block("LSTM", [5, 10, 20, 30, 50], learning_rate=[1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2], **HALF),
     ],
-    # Question 1.4: each optimizer over the rates among which its best one lies.
+    # Question 1.4: each optimizer over the rates among which its best one lies; on scalars, which take some learning.
     "optimizers": [
-        block(cell, [10], optimizer=optimizers, learning_rate=rates)
+        block(cell, [10], input_dim=[1], optimizer=optimizers, learning_rate=rates, train_steps=[5000])
         for cell in ("RNN", "LSTM")
         for optimizers, rates in (
             (["sgd", "momentum"], [0.01, 0.03, 0.1, 0.3, 1.0]),
@@ -77,8 +80,12 @@ GRIDS = {
     ],
     # What the initialisation holds before any learning: recurrent weights fixed, the read-out trained alone.
     "reservoirs": [
-        block("RNN", LENGTHS, init=["normal", "xavier", "orthogonal", "latch"], reservoir=[True], seed=THREE),
-        block("LSTM", LENGTHS, init=["normal", "xavier", "chrono", "latch"], reservoir=[True], seed=THREE),
+        block("RNN", FEWER, init=["normal", "xavier", "orthogonal", "latch"], **FIXED),
+        block("LSTM", FEWER, init=["normal", "xavier", "chrono", "latch"], **FIXED),
+        block("RNN", FEWER, init=["normal", "orthogonal"], **{**FIXED, "input_dim": [1]}),
+        block("LSTM", FEWER, init=["normal", "chrono"], **{**FIXED, "input_dim": [1]}),
+        block("RNN", [100, 200, 500, 1000], init=["latch", "orthogonal"], **FIXED),
+        block("LSTM", [100, 200, 500], init=["latch", "chrono"], **FIXED),
     ],
 }
 WITH_CURVES = {"curves"}  # the grids whose tables come with every cell's metrics.csv

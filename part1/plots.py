@@ -1,69 +1,72 @@
 # SPDX-License-Identifier: MIT
 """Every figure of part 1, from results on disk.
 
-python part1/plots.py summaries/LSTM_T* summaries/RNN_T* --output accuracy.png
+python part1/plots.py                                             the report's, as far as their results exist
+python part1/plots.py summaries/LSTM_T* --output accuracy.png     accuracy against T of runs of your own
 """
 
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from matplotlib.ticker import MaxNLocator
+    sys.path[0] = str(ROOT)
 
 from common import cli
 from common.cli import UserError
-from common.figure import draw_curves, new_figure, save_figure
 from common.run import read_json
+from part1 import memory_plots, sweep_plots
+from part1.run_plots import draw_accuracy_against_length
+from part1.sweep_plots import read_results
 
-CHANCE = 0.1
-MARKERS = "os^Dvx"
-
-
-def draw_run(folder):
-    """Loss and accuracy of one run against the update: curves.png in its folder."""
-    panels = {
-        "loss (nats)": {"training batch": "loss"},
-        "accuracy": {"training batch": "accuracy", "held-out palindromes": "test_accuracy"},
-    }
-    draw_curves(folder / "metrics.csv", panels, folder / "curves.png")
-
-
-def draw_accuracy_against_length(results, path):
-    """Held-out accuracy against T: a curve for each model, a point for each run, chance as a line."""
-    figure, axis = new_figure()
-    curves = {}
-    for result in results:
-        config = result["config"]
-        label = f"{config['model_type']}, {config['init']}, {'scalars' if config['input_dim'] == 1 else 'one-hot'}"
-        curves.setdefault(label, []).append((config["input_length"], result["test_accuracy"]))
-    for (label, points), marker in zip(curves.items(), MARKERS * len(curves), strict=False):
-        lengths = sorted({length for length, _ in points})
-        means = [mean([accuracy for other, accuracy in points if other == length]) for length in lengths]
-        (line,) = axis.plot(lengths, means, label=label)
-        axis.plot(*zip(*points, strict=True), marker, color=line.get_color())
-    axis.axhline(CHANCE, color="grey", linewidth=0.8, label="chance")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="inputs T (palindrome T+1)", ylabel="held-out accuracy", ylim=(0, 1.05))
-    axis.legend()
-    save_figure(figure, path)
-
-
-def mean(values):
-    return sum(values) / len(values)
+FIGURES = {  # name: (who draws it, the results that it needs)
+    "lengths": (sweep_plots.draw_lengths, ["lengths.csv", "reservoirs.csv"]),
+    "steps_to_solve": (sweep_plots.draw_steps_to_solve, ["lengths.csv"]),
+    "reach": (sweep_plots.draw_reach, ["reach.csv", "reservoirs.csv"]),
+    "transfer": (sweep_plots.draw_transfer, ["transfer.csv"]),
+    "learning_rates": (sweep_plots.draw_learning_rates, ["learning_rates.csv"]),
+    "optimizers": (sweep_plots.draw_optimizers, ["optimizers.csv"]),
+    "capacity_clipping": (sweep_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv"]),
+    "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv"]),
+    "traces": (memory_plots.draw_traces, ["traces.json"]),
+    "explained": (memory_plots.draw_explained, ["traces.json"]),
+}
 
 
 def main(argv=None):
-    parser = cli.Parser(prog="plots.py", description="Draw held-out accuracy against T from runs of part1/train.py.")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
-    parser.add_argument("--output", default="accuracy.png", help="the picture; .png or .pdf")
+    parser = cli.Parser(prog="plots.py", description="Draw the figures of part 1, or accuracy against T of your runs.")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="folders of finished runs; without any, the figures")
+    parser.add_argument("--output", default="accuracy.png", help="the picture of the runs; .png or .pdf")
+    parser.add_argument("--results", default=ROOT / "report" / "results" / "part1", help="tables of sweep.py and so on")
+    parser.add_argument("--to", default=ROOT / "report" / "figures", help="folder of the figures")
     config = parser.parse_args(argv)
+    if not config.runs:
+        return draw_all(Path(config.results), Path(config.to))
     if Path(config.output).suffix not in (".png", ".pdf"):
         raise UserError(f"--output {config.output} must end in .png or .pdf")
-    results = [read_result(Path(run) / "result.json") for run in config.runs]
-    draw_accuracy_against_length(results, Path(config.output))
+    draw_accuracy_against_length([read_result(Path(run) / "result.json") for run in config.runs], Path(config.output))
     print(f"see {config.output}")
+    return 0
+
+
+def draw_all(results, to):
+    """Each figure whose results exist, as PNG and PDF; the others are named with what they lack.
+
+    Raises:
+        UserError: there are no results at all.
+    """
+    if not any((results / name).exists() for _, needs in FIGURES.values() for name in needs):
+        raise UserError(f"no results in {results}; make them with part1/sweep.py, such as --grid lengths")
+    to.mkdir(parents=True, exist_ok=True)
+    for figure, (draw, needs) in FIGURES.items():
+        missing = [name for name in needs if not (results / name).exists()]
+        if missing:
+            print(f"{figure}: left out, {', '.join(missing)} missing")
+            continue
+        found = [(read_results if name.endswith(".csv") else read_json)(results / name) for name in needs]
+        for ending in ("png", "pdf"):
+            draw(*found, to / f"{figure}.{ending}")
+        print(f"see {to / figure}.png")
     return 0
 
 

@@ -28,7 +28,7 @@ from part1.dataset import PalindromeDataset, encode, num_palindromes
 from part1.evaluation import Standing, answers, due
 from part1.flags import complete, parser, run_name
 from part1.lstm import LSTM
-from part1.plots import draw_accuracy_against_length, draw_run
+from part1.run_plots import draw_accuracy_against_length, draw_run
 from part1.vanilla_rnn import VanillaRNN
 
 MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Transfer in length: networks trained at T = 100, tested from T = 50 to 10,000 without further training.
+
+python part1/sweep.py --grid reach --workers 2
+python part1/transfer.py
+
+It reads the cells of the grid `reach` with T = 100 that have finished, and writes one row a network and length.
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import csv
+from argparse import Namespace
+
+import torch
+from tqdm import tqdm
+
+from common import cli
+from common.checkpoint import load_checkpoint
+from common.cli import UserError
+from common.files import replacing
+from common.run import read_json
+from part1 import train
+from part1.dataset import PalindromeDataset
+from part1.evaluation import share_right
+from part1.grids import GRIDS, LONG
+from part1.sweep import RESULTS, cells
+
+KEPT = ("model_type", "init", "curriculum", "learning_rate", "seed", "input_length")  # of the configuration
+COLUMNS = [*KEPT, "solved_at", "test_length", "test_size", "accuracy", "torch", "date"]
+
+
+def trained_runs(summary_path, length):
+    """The folders of the grid's finished cells of that T.
+
+    Raises:
+        UserError: there is none.
+    """
+    names = [name for name, config in cells(GRIDS["reach"], 60.0).items() if config.input_length == length]
+    folders = [Path(summary_path) / name for name in names]
+    finished = [folder for folder in folders if (folder / "result.json").exists()]
+    if not finished:
+        raise UserError(
+            f"no finished run of T = {length} in {summary_path}; train them: python part1/sweep.py --grid reach"
+        )
+    return finished
+
+
+def load_trained(folder):
+    """A finished run's model with its last weights, its configuration and its result."""
+    checkpoint = load_checkpoint(folder / "checkpoint.pt", "part1")
+    config = Namespace(**{**checkpoint["config"], "device": "cpu"})
+    model = train.build_model(config)
+    model.load_state_dict(checkpoint["model"])
+    return model, config, read_json(folder / "result.json")
+
+
+def parser():
+    p = cli.Parser(prog="transfer.py", description="Test trained networks at other lengths than their own.")
+    p.add_argument("--summary_path", default="./summaries/sweep", help="where sweep.py left the runs")
+    p.add_argument("--trained_length", type=cli.positive_int, default=100, metavar="T", help="T of the training")
+    p.add_argument("--input_length", type=cli.positive_int, nargs="+", default=LONG, metavar="T", help="T of the tests")
+    p.add_argument("--test_size", type=cli.positive_int, default=1000, help="held-out palindromes a length")
+    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--to", default=RESULTS / "transfer.csv", help="the table")
+    return p
+
+
+def main(argv=None):
+    config = parser().parse_args(argv)
+    cli.set_threads(config)
+    folders = trained_runs(config.summary_path, config.trained_length)
+    rows = []
+    bar = tqdm(total=len(folders) * len(config.input_length), unit="test", disable=None)
+    with bar:
+        for length in config.input_length:
+            digits, y = PalindromeDataset(length + 1).test_set(config.test_size)
+            for folder in folders:
+                model, trained, result = load_trained(folder)
+                accuracy = share_right(model, digits, y, trained)
+                row = {name: getattr(trained, name) for name in KEPT} | {"solved_at": result["solved_at"]}
+                row |= {"test_length": length, "test_size": len(y), "accuracy": accuracy}
+                rows.append(row | {"torch": torch.__version__, "date": result["date"]})
+                tqdm.write(f"{folder.name} at T = {length}: {accuracy:.4f}")
+                bar.update()
+    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(Path(config.to)) as f:
+        table = csv.DictWriter(f, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    print(f"{len(rows)} tests in {config.to}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""The figures of part 1 show what the tables say."""
+
+import csv
+import itertools
+import json
+
+import pytest
+
+from common.cli import UserError
+from common.figure import new_figure
+from part1 import plots, sweep_plots
+from part1.sweep import MEASURED, VARIED
+
+
+def row(**values):
+    usual = dict.fromkeys((*VARIED, *MEASURED), None)
+    usual |= dict(model_type="RNN", input_length=10, init="orthogonal", input_dim=10, seed=1, train_steps=5000)
+    return usual | dict(test_accuracy=1.0, solved_at=100) | values
+
+
+def write(path, rows):
+    with open(path, "w", newline="") as f:
+        table = csv.DictWriter(f, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    both = [("RNN", "orthogonal"), ("LSTM", "chrono")]
+
+    def cells(**lists):
+        return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
+
+    def of_both(**lists):
+        return [row(model_type=m, init=i, **cell) for m, i in both for cell in cells(**lists)]
+
+    write(folder / "lengths.csv", of_both(input_length=[5, 10, 50], input_dim=[1, 10], seed=[1, 2]))
+    write(
+        folder / "reservoirs.csv", of_both(input_length=[5, 50], input_dim=[10], test_accuracy=[0.4], solved_at=[None])
+    )
+    write(folder / "reach.csv", of_both(input_length=[50, 1000], curriculum=[None, 1.1], seed=[1, 2]))
+    transfer = of_both(test_length=[50, 1000], accuracy=[0.7], seed=[1, 2])
+    write(folder / "transfer.csv", [*transfer, {**transfer[0], "solved_at": None}])
+    write(folder / "learning_rates.csv", of_both(input_length=[5, 10], learning_rate=[0.1, 0.01], solved_at=[30, None]))
+    write(
+        folder / "optimizers.csv", of_both(optimizer=["sgd", "adam"], learning_rate=[0.1, 0.01], solved_at=[30, None])
+    )
+    write(folder / "capacity.csv", of_both(num_hidden=[16, 32], solved_at=[30, None]))
+    write(folder / "clipping.csv", [row(max_norm=norm, seed=s) for norm in (0.1, 10.0, 1e6) for s in (1, 2)])
+    curves = [(5, "normal", "RNN"), (10, "orthogonal", "RNN"), (15, "orthogonal", "RNN"), (20, "chrono", "LSTM")]
+    step = [dict(step=k, loss=2.0 / k, accuracy=0.5) for k in range(1, 9)]
+    write(
+        folder / "curves_curves.csv",
+        [{**row(model_type=m, init=i, input_length=T), **s} for T, i, m in curves for s in step],
+    )
+    state = {"traces": [[0.1, -0.5], [0.2, 0.9]], "explained": [1.0, 0.5], "singular_values": [2.0, 1.0]}
+    networks = {"RNN latch": {"before": state, "after": state}, "LSTM chrono": {"before": state, "after": state}}
+    (folder / "traces.json").write_text(json.dumps({"digits": [1, 2], "networks": networks}))
+    return folder
+
+
+def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, run_script):
+    status, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
+    assert status == 0 and "left out" not in out
+    for name in plots.FIGURES:
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 5_000
+        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
+    (results / "transfer.csv").unlink()
+    _, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
+    assert "transfer: left out, transfer.csv missing" in out
+    with pytest.raises(UserError, match="no results in"):
+        plots.main(["--results", str(tmp_path)])
+
+
+def test_numbers_are_read_as_numbers(results):
+    first = sweep_plots.read_results(results / "reach.csv")[0]
+    assert (first["input_length"], first["curriculum"], first["model_type"]) == (50, None, "RNN")
+    assert sweep_plots.value_of("False") is False and sweep_plots.value_of("0.5") == 0.5
+
+
+def test_a_curve_is_the_measure_of_each_group():
+    rows = [row(input_length=T, seed=s, solved_at=a) for T, s, a in ((20, 1, 9), (5, 1, 3), (5, 2, None), (20, 2, 5))]
+    assert sweep_plots.curve(rows, "input_length", sweep_plots.share_solved) == ([5, 20], [0.5, 1.0])
+    solved = [r for r in rows if r["solved_at"]]
+    assert sweep_plots.curve(solved, "input_length", sweep_plots.median_solved) == ([5, 20], [3, 7])
+
+
+def test_the_best_rate_solves_most_seeds_then_fastest():
+    def at(rate, *solved):
+        return [row(optimizer="adam", learning_rate=rate, seed=k, solved_at=s) for k, s in enumerate(solved)]
+
+    rows = at(0.1, 5, None) + at(0.01, 90, 100) + at(0.001, 900, 800)
+    best = sweep_plots.best_rates(rows)["RNN", "adam"]
+    assert {r["learning_rate"] for r in best} == {0.01} and len(best) == 2
+
+
+def test_seeds_stand_side_by_side():
+    _, axis = new_figure()
+    (line,) = axis.plot([10], [1])
+    sweep_plots.draw_seeds(axis, [row(seed=s) for s in (7, 8, 9)], "input_length", "test_accuracy", "o", line)
+    xs = axis.lines[-1].get_xdata()
+    assert xs[0] < xs[1] == 10 < xs[2] < 10.5
