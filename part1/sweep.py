@@ -62,10 +62,10 @@ def cells(blocks, max_minutes):
 
 
 def words(flag, value):
-    """A flag and its value as a command line has them: True is a bare flag; None, False and "none" leave it out."""
-    if value in (None, False, "none"):
+    """A flag and its value as a command line has them: True or "true" is a bare flag; None, False or "none" is none."""
+    if value is None or value is False or value == "none":
         return []
-    return [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
+    return [f"--{flag}"] if value is True or value == "true" else [f"--{flag}", str(value)]
 
 
 def cell_name(config):
@@ -173,8 +173,11 @@ def write_curves(path, folders):
 def parser():
     p = cli.Parser(prog="sweep.py", description="Run train.py over a grid; what is finished is not run again.")
     p.add_argument("--grid", choices=GRIDS, help="a named grid of grids.py; else give the values yourself:")
+    g = p.add_argument_group(
+        "cells", "Several values of train.py's flags: none leaves a flag out, true is a bare flag."
+    )
     for flag in VARIED:
-        p.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
+        g.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
     p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this time of training")
     p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
     p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")

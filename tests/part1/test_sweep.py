@@ -133,3 +133,12 @@ def test_the_reports_own_measure_and_the_curves(run_script, tmp_path, monkeypatc
     assert len(last) == 25 and float(whole["training_accuracy"]) == pytest.approx(sum(last) / 25, abs=1e-4)
     curves = [row for row in table(tmp_path / "curves_curves.csv") if row["no_early_stop"] == "True"]
     assert [row["loss"] for row in curves] == [row["loss"] for row in table(folder / "metrics.csv")]
+
+
+def test_values_for_flags_that_are_bare_or_left_out(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--reservoir", "none", "true", "--curriculum", "none", 1.1]
+    argv += ["--no_early_stop", "true", "--summary_path", tmp_path, "--dry_run"]
+    status, out, _ = run_script(sweep.main, *argv)
+    assert status == 0 and "4 cells of 4" in out
+    assert sum("reservoir" in name for name in names(out)) == sum("curriculum1.1" in name for name in names(out)) == 2
+    assert all("_allsteps4" in name for name in names(out))

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""How fast the networks train, beside torch.nn's and beside the bare matrix products of the same work.
+
+python part1/benchmark.py                                   about ten minutes; leave the machine to it
+python part1/benchmark.py --input_length 50 --threads 1 --rounds 5
+
+What wins, and why:
+* the backward pass written by hand (part1/manual_backward.py) does per step what the recursion needs, and no more;
+* its products are oneDNN's, which on AMD processors take half the time of torch.mm's, and its σ and tanh of g, i, f, o
+  are applied inside them; nn.LSTM has both of these too;
+* states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
+  loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
+* the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.
+What did not win is in DID_NOT_WIN below, with its number, and in the results.
+
+One training step is forward, backward, RMSprop at H = B = 128 and one-hot digits. All forms take turns, so that
+whatever else the machine does falls on each; medians and quartiles. Peak memory is that of a process of its own.
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from contextlib import redirect_stdout
+from datetime import datetime, timezone
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from common import cli
+from common.figure import new_figure, save_figure
+from common.files import write_json
+from part1 import sweep, train
+from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
+from part1.lstm import LSTM
+from part1.product import product
+from part1.vanilla_rnn import VanillaRNN
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = {"RNN": (VanillaRNN, nn.RNN, 1), "LSTM": (LSTM, nn.LSTM, 4)}  # ours, theirs, blocks of H rows in the weights
+FORMS = ["readable", "by hand", "torch.nn", "products", "products, oneDNN"]
+B = H = 128
+
+
+class TheirModel(nn.Module):
+    """nn.RNN or nn.LSTM and a linear read-out of the last state."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.recurrent = module(NUM_DIGITS, H, batch_first=True)
+        self.read_out = nn.Linear(H, NUM_DIGITS)
+
+    def forward(self, x):
+        return self.read_out(self.recurrent(x)[0][:, -1])
+
+
+def training_step(model, x, y):
+    """A function that does one update of the model."""
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+def bare_products(T, rows, multiply):
+    """A function that does the matrix products of one update and nothing else: per step W s, W_hᵀ dz and dz sᵀ."""
+    W, s = torch.randn(rows, H + NUM_DIGITS + 1), torch.randn(H + NUM_DIGITS + 1, B)
+    W_hT, dz = torch.randn(H, rows), torch.randn(rows, B)
+
+    def step():
+        for _ in range(T):
+            multiply(W, s)
+            multiply(W_hT, dz)
+            multiply(dz, s.T)
+
+    return step
+
+
+def contestants(cell, T):
+    """{form: a function that does one update}."""
+    ours, theirs, blocks = CELLS[cell]
+    digits, y = PalindromeDataset(T + 1).batch(1, B)
+    x = encode(digits, NUM_DIGITS)
+    sizes = (T, NUM_DIGITS, H, NUM_DIGITS, B)
+    return {
+        "readable": training_step(ours(*sizes, backward="autograd"), x, y),
+        "by hand": training_step(ours(*sizes, backward="manual"), x, y),
+        "torch.nn": training_step(TheirModel(theirs), x, y),
+        "products": bare_products(T, blocks * H, torch.mm),
+        "products, oneDNN": bare_products(T, blocks * H, product),
+    }
+
+
+def take_turns(forms, rounds):
+    """{form: seconds of each round}, after one round that does not count; each round begins with another form."""
+    names, seconds = list(forms), {name: [] for name in forms}
+    for k in range(rounds + 1):
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            began = time.perf_counter()
+            forms[name]()
+            if k:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def peak_memory(cell, T, form):
+    """The growth in bytes of a fresh process's peak memory over three updates."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(growth, (cell, T, form))
+
+
+def growth(cell, T, form):
+    torch.set_num_threads(1)
+    contestants(cell, 2)[form]()  # the libraries' own memory
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step = contestants(cell, T)[form]
+    for _ in range(3):
+        step()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+def measure_steps(config):
+    """A row for each cell, T, number of threads and form."""
+    rows = []
+    tasks = [(cell, T, n) for n in config.threads for T in config.input_length for cell in config.model_type]
+    for cell, T, threads in tqdm(tasks, unit="comparison", disable=None):
+        torch.set_num_threads(threads)
+        seconds = take_turns(contestants(cell, T), max(3, config.rounds * 50 // max(T, 50)))
+        medians = {form: statistics.median(values) for form, values in seconds.items()}
+        for form, values in seconds.items():
+            low, _, high = statistics.quantiles(values, n=4)
+            row = dict(cell=cell, T=T, threads=threads, form=form, rounds=len(values))
+            row |= dict(seconds=medians[form], quartiles=[low, high])
+            row |= dict(speed_to_torch_nn=medians["torch.nn"] / medians[form])
+            row |= dict(time_to_products=medians[form] / medians["products"])
+            rows.append(row | dict(peak_bytes=peak_memory(cell, T, form) if threads == 1 else None))
+        said = [f"{row['form']} {row['seconds'] * 1e3:.1f} ms ({row['speed_to_torch_nn']:.2f})" for row in rows[-5:]]
+        tqdm.write(f"{cell} T = {T}, threads {threads}: {', '.join(said)}")
+    return rows
+
+
+def measure_train(model_type, T, updates, rounds):
+    """An update within train.py (data, logging and evaluation at their defaults) beside a bare one, and what its start
+    and its end cost: from runs of `few` and of `few + updates` updates, medians of rounds."""
+    torch.set_num_threads(1)
+    step, few = contestants(model_type, T)["by hand"], 100
+    seconds = {"short": [], "long": [], "bare": []}
+    for _ in range(rounds):
+        seconds["short"].append(time_of_run(model_type, T, few))
+        seconds["long"].append(time_of_run(model_type, T, few + updates))
+        began = time.perf_counter()
+        for _ in range(updates):
+            step()
+        seconds["bare"].append(time.perf_counter() - began)
+    short, long, bare = (statistics.median(values) for values in seconds.values())
+    row = dict(model_type=model_type, T=T, updates=updates, update_seconds=(long - short) / updates)
+    return row | dict(ratio=(long - short) / bare, start_and_end_seconds=short - few * (long - short) / updates)
+
+
+def time_of_run(model_type, T, updates):
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+        argv = f"--model_type {model_type} --input_dim 10 --input_length {T} --train_steps {updates} --no_early_stop"
+        began = time.perf_counter()
+        train.main([*argv.split(), "--device", "cpu", "--summary_path", folder])
+        return time.perf_counter() - began
+
+
+def measure_sweep(cells, updates):
+    """The time of the same cells with one worker and with two."""
+    seconds = {}
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+            argv = f"--model_type LSTM --input_dim 10 --input_length 20 --train_steps {updates} --no_early_stop true"
+            seeds = [str(seed) for seed in range(cells)]
+            began = time.perf_counter()
+            sweep.main([*argv.split(), "--seed", *seeds, "--workers", str(workers), "--summary_path", folder])
+            seconds[workers] = time.perf_counter() - began
+    return dict(cells=cells, updates=updates, seconds=seconds, cells_per_hour_ratio=seconds[1] / seconds[2])
+
+
+def draw(rows, path):
+    """Time per step of the sequence against T, in microseconds."""
+    threads = sorted({row["threads"] for row in rows})
+    figure, axes = new_figure(7.0, 2.6 * len(threads), nrows=len(threads), ncols=2, sharex=True, squeeze=False)
+    for line_axes, n in zip(axes, threads, strict=True):
+        for axis, cell in zip(line_axes, CELLS, strict=True):
+            for form, marker in zip(FORMS, "os^xv", strict=True):
+                points = [row for row in rows if (row["cell"], row["threads"], row["form"]) == (cell, n, form)]
+                per_step = [row["seconds"] / row["T"] * 1e6 for row in points]
+                axis.plot([row["T"] for row in points], per_step, marker=marker, label=form)
+            axis.set(xscale="log", ylim=(0, None))
+            axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}", fontsize=9)
+            axis.set_xticks([row["T"] for row in points], [f"{row['T']:,}" for row in points])
+            axis.minorticks_off()
+        line_axes[0].set_ylabel("µs per step t of an update")
+    for axis in axes[-1]:
+        axis.set_xlabel("inputs T")
+    axes[0, 1].legend(fontsize=7)
+    save_figure(figure, path)
+
+
+def parser():
+    p = cli.Parser(prog="benchmark.py", description="Speed of the networks of part 1 beside torch.nn's.")
+    p.add_argument("--model_type", nargs="+", choices=CELLS, default=list(CELLS), help="the cells")
+    p.add_argument("--input_length", type=cli.positive_int, nargs="+", default=[20, 50, 200, 1000], metavar="T")
+    p.add_argument("--threads", type=cli.positive_int, nargs="+", default=[1, 2], help="of the CPU")
+    p.add_argument("--rounds", type=cli.whole(3), default=60, help="turns at T = 50 and below; fewer above")
+    p.add_argument("--updates", type=cli.positive_int, default=500, help="of the runs of train.py and sweep.py")
+    p.add_argument("--to", default=ROOT / "report" / "results" / "part1" / "speed.json", help="the results")
+    p.add_argument("--figure", default=ROOT / "report" / "figures" / "speed.png", help="the picture, and a .pdf")
+    return p
+
+
+def main(argv=None):
+    config = parser().parse_args(argv)
+    rows = measure_steps(config)
+    trains = [measure_train(model_type, 50, config.updates, 3) for model_type in config.model_type]
+    for row in trains:
+        print("train.py, {model_type}, T = {T}: {ratio:.3f} times its bare updates".format(**row))
+    cells = measure_sweep(4, config.updates)
+    print(f"sweep.py: two workers do {cells['cells_per_hour_ratio']:.2f} times the cells of one")
+    machine = dict(
+        processor=processor(), cores=os.cpu_count(), torch=torch.__version__, python=platform.python_version()
+    )
+    result = dict(rows=rows, train=trains, sweep=cells, machine=machine)
+    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
+    write_json(Path(config.to), {**result, "date": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+    for ending in (".png", ".pdf"):
+        draw(rows, Path(config.figure).with_suffix(ending))
+    print(f"see {config.to} and {config.figure}")
+    return 0
+
+
+def processor():
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
