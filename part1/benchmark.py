@@ -11,7 +11,7 @@ What wins, and why:
 * states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
   loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
 * the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.
-What did not win is in DID_NOT_WIN below, with its number, and in the results.
+What did not win stands beside what did in operations(), and with its time in the results.
 
 One training step is forward, backward, RMSprop at H = B = 128 and one-hot digits. All forms take turns, so that
 whatever else the machine does falls on each; medians and quartiles. Peak memory is that of a process of its own.
@@ -116,6 +116,61 @@ def take_turns(forms, rounds):
             if k:
                 seconds[name].append(time.perf_counter() - began)
     return seconds
+
+
+def operations():
+    """{what one step of the LSTM needs: {a way to do it: a function that does it}}; the first way is the one taken."""
+    W, W_hT, dz = torch.randn(4 * H, H + NUM_DIGITS + 1), torch.randn(H, 4 * H), torch.randn(4 * H, B)
+    s, z, out = torch.randn(H + NUM_DIGITS + 1, B), torch.randn(H, B), torch.empty(H, B)
+    dW, T = torch.zeros_like(W), 50
+    all_dz, all_s = torch.randn(T * B, 4 * H), torch.randn(T * B, H + NUM_DIGITS + 1)
+    left, right = s[:, : B // 2].contiguous(), s[:, B // 2 :].contiguous()
+    return {
+        "z = W s": {
+            "oneDNN": lambda: product(W, s),
+            "torch.mm (MKL)": lambda: torch.mm(W, s),
+            "oneDNN, batch in two halves": lambda: (product(W, left), product(W, right)),
+        },
+        "dh = W_hT dz": {"oneDNN": lambda: product(W_hT, dz), "torch.mm (MKL)": lambda: torch.mm(W_hT, dz)},
+        "g, i, f, o = tanh(z_g), sigma(z_ifo)": {
+            "within the products": lambda: (product(W[:H], s, "tanh"), product(W[H:], s, "sigmoid")),
+            "after the product": lambda: (lambda z: (z[:H].tanh_(), z[H:].sigmoid_()))(product(W, s)),
+        },
+        "tanh(c)": {
+            "torch.tanh": lambda: torch.tanh(z, out=out),
+            "2 sigma(2c) - 1, which rounds small c to multiples of 1e-7": lambda: torch.sigmoid(2 * z).mul_(2).sub_(1),
+            "(e^2c - 1) / (e^2c + 1)": lambda: (lambda e: e.div_(e + 2))(torch.expm1(2 * z.clamp(-40, 40))),
+        },
+        "dW += dz s^T": {
+            "in each step": lambda: dW.add_(product(dz, s.T)),
+            f"once after the loop (its {T}th part)": Shared(lambda: all_s.T @ all_dz, T),
+            f"once after the loop, oneDNN (its {T}th part)": Shared(lambda: product(all_s.T, all_dz), T),
+        },
+    }
+
+
+class Shared:
+    """A function whose time is shared by T steps."""
+
+    def __init__(self, function, T):
+        self.function, self.T = function, T
+
+    def __call__(self):
+        self.function()
+
+
+def measure_operations(rounds):
+    """{operation: {way: microseconds}}, medians, with one thread."""
+    torch.set_num_threads(1)
+    found = {}
+    for operation, ways in operations().items():
+        seconds = take_turns(ways, rounds)
+        found[operation] = {
+            way: round(1e6 * statistics.median(values) / getattr(ways[way], "T", 1), 1)
+            for way, values in seconds.items()
+        }
+        print(f"{operation}: {', '.join(f'{way} {value} µs' for way, value in found[operation].items())}")
+    return found
 
 
 def peak_memory(cell, T, form):
@@ -238,7 +293,9 @@ def main(argv=None):
     machine = dict(
         processor=processor(), cores=os.cpu_count(), torch=torch.__version__, python=platform.python_version()
     )
-    result = dict(rows=rows, train=trains, sweep=cells, machine=machine)
+    result = dict(
+        rows=rows, operations=measure_operations(20 * config.rounds), train=trains, sweep=cells, machine=machine
+    )
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "date": datetime.now(timezone.utc).isoformat(timespec="seconds")})
     for ending in (".png", ".pdf"):

@@ -20,6 +20,7 @@ def test_benchmark_in_tiny_form(tmp_path, run_script, monkeypatch):
     assert [row["form"] for row in found["rows"]] == benchmark.FORMS
     assert all(row["seconds"] > 0 and row["rounds"] == 3 and row["peak_bytes"] >= 0 for row in found["rows"])
     assert next(row for row in found["rows"] if row["form"] == "torch.nn")["speed_to_torch_nn"] == 1
+    assert all(value > 0 for ways in found["operations"].values() for value in ways.values())
     assert found["train"][0]["updates"] == 5 and found["sweep"]["cells"] == 4 and found["machine"]["torch"]
     assert (tmp_path / "speed.png").exists() and (tmp_path / "speed.pdf").exists()
 
