@@ -2,24 +2,23 @@
 """One run, one folder: config.json, TensorBoard events, metrics.csv, checkpoint.pt, best.pt, result.json."""
 
 import csv
-import datetime
 import json
 import os
-import platform
 import re
 import shlex
 import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 
-import numpy
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from common.checkpoint import save_checkpoint
 from common.cli import UserError
 from common.files import replacing, write_json
+from common.machine import today, versions
 
 
 class Table:
@@ -92,9 +91,7 @@ class Run:
 
     def finish(self, **result):
         """Write result.json, with the versions and the date that a number needs to be trusted."""
-        versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
-        date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        write_json(self.folder / "result.json", {**result, "versions": versions, "date": date})
+        write_json(self.folder / "result.json", {**result, "versions": versions(), "date": today()})
 
 
 def make_folder(summary_path, name, config):
@@ -135,7 +132,8 @@ def read_json(path):
 class StopRequest:
     """Turns the first Ctrl-C or SIGTERM into something that a training loop looks at once a step.
 
-    A second one acts as ever. After the `with` block, `status` is the exit status: 128 + the signal, 0 without one.
+    A later one acts as ever, but not within a second: Slurm may signal every process of a job, and the job's shell
+    passes its own on. After the `with` block, `status` is the exit status: 128 + the signal, 0 without one.
     """
 
     def __init__(self):
@@ -146,10 +144,12 @@ class StopRequest:
         return self
 
     def note(self, number, frame):
-        self.signal = number
-        for s, handler in self.previous.items():
-            signal.signal(s, handler)
-        os.write(2, b"\nsaving, then leaving (once more: leave at once)\n")  # print() may be interrupted here
+        if self.signal is None:
+            self.signal, self.noted = number, time.monotonic()
+            os.write(2, b"\nsaving, then leaving (once more: leave at once)\n")  # print() may be interrupted here
+        elif time.monotonic() - self.noted > 1:
+            signal.signal(number, self.previous[number])
+            signal.raise_signal(number)
 
     def __exit__(self, *exception):
         for s, handler in self.previous.items():

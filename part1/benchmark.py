@@ -25,13 +25,11 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import tempfile
 import time
 from contextlib import redirect_stdout
-from datetime import datetime, timezone
 
 import torch
 from torch import nn
@@ -41,6 +39,7 @@ from tqdm import tqdm
 from common import cli
 from common.figure import new_figure, save_figure
 from common.files import write_json
+from common.machine import machine, today
 from part1 import sweep, train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
 from part1.lstm import LSTM
@@ -290,27 +289,13 @@ def main(argv=None):
         print("train.py, {model_type}, T = {T}: {ratio:.3f} times its bare updates".format(**row))
     cells = measure_sweep(4, config.updates)
     print(f"sweep.py: two workers do {cells['cells_per_hour_ratio']:.2f} times the cells of one")
-    machine = dict(
-        processor=processor(), cores=os.cpu_count(), torch=torch.__version__, python=platform.python_version()
-    )
-    result = dict(
-        rows=rows, operations=measure_operations(20 * config.rounds), train=trains, sweep=cells, machine=machine
-    )
+    result = dict(rows=rows, operations=measure_operations(20 * config.rounds), train=trains, sweep=cells)
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
-    write_json(Path(config.to), {**result, "date": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+    write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     for ending in (".png", ".pdf"):
         draw(rows, Path(config.figure).with_suffix(ending))
     print(f"see {config.to} and {config.figure}")
     return 0
-
-
-def processor():
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and PyTorch are first imported
 
 import json
-import platform
 import time
 
 import numpy as np
@@ -27,6 +26,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from common import cli
+from common.machine import machine
 from part3.numpy_model import Parameters, adagrad, clip, initial_weights, loss_and_gradients
 
 LEARNING_RATE, MEMORY, LIMIT = 0.1, 25.0, 5.0  # the defaults of numpy_rnn.py
@@ -142,7 +142,7 @@ def main(argv=None):
         "updates_per_second": {name: summary(values) for name, values in speeds.items()},
         "numpy_over": {name: summary(values) for name, values in ratios.items()},
         "config": vars(config),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "machine": machine(),
     }
     print(json.dumps(report, indent=2))
     return 0

@@ -37,7 +37,9 @@ class TextDataset(Dataset):
     """
 
     def __init__(self, filename, seq_length, val_fraction=0.05, test_fraction=0.05, seed=42, strip=True):
-        text, self.cut = strip_gutenberg(read_text(filename)) if strip else (read_text(filename), "")
+        text, self.cut = read_text(filename), ""
+        if strip and any(name in text for name in ("Gutenberg", "GUTENBERG", "gutenberg")):  # other texts save seconds
+            text, self.cut = strip_gutenberg(text)
         self.seq_length = seq_length
         self.seed = seed
         self.vocabulary = Vocabulary(text)
@@ -71,6 +73,45 @@ class TextDataset(Dataset):
         windows = self.train[starts[:, None] + np.arange(self.seq_length + 1)]  # (B, T + 1)
         windows = torch.from_numpy(windows.astype(np.int64))
         return windows[:, :-1], windows[:, 1:]
+
+    def stream(self, step, batch_size):
+        """Batch number `step` (from 1) of B streams that are read in the text's order: inputs and targets (B, T).
+
+        Row b goes on where row b of the batch before it ended, so the state may be carried from one to the next:
+
+            text       t h e   k i n g   s a i d      N = 13, B = 2, T = 3: two streams of two windows, one left over
+            batch 1    t h e  and  n g _              the state is zero before it
+            batch 2    _ k i  and  s a i
+
+        When the streams have been read, the text is cut into new ones from a random place on; behind its last
+        character comes its first. Each epoch so predicts every character once, but for a remainder of fewer than B T.
+        The cut depends on the seed and the epoch alone: a run that resumes at a step goes on in the right place.
+        """
+        T, windows = self.seq_length, self.stream_windows(batch_size)
+        epoch, window = divmod(step - 1, windows)
+        cut = np.random.default_rng((self.seed, epoch, 2)).integers(len(self.train))
+        starts = cut + (np.arange(batch_size) * windows + window) * T  # (B,)
+        places = (starts[:, None] + np.arange(T + 1)) % len(self.train)  # (B, T + 1)
+        streams = torch.from_numpy(self.train[places].astype(np.int64))
+        return streams[:, :-1], streams[:, 1:]
+
+    def streams_begin(self, step, batch_size):
+        """Whether batch number `step` is the first of its streams, so that the state before it is zero."""
+        return (step - 1) % self.stream_windows(batch_size) == 0
+
+    def stream_windows(self, batch_size):
+        """Windows of T characters of each of B streams.
+
+        Raises:
+            UserError: there is not one.
+        """
+        windows = len(self.train) // (batch_size * self.seq_length)
+        if windows < 1:
+            raise UserError(
+                f"{len(self.train)} characters to train on are too few for {batch_size} streams of {self.seq_length};"
+                f" use a smaller --batch_size or --seq_length"
+            )
+        return windows
 
     def convert_to_string(self, char_ix):
         """Numbers of characters to the string."""

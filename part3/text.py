@@ -9,6 +9,7 @@ import numpy as np
 
 from common.cli import UserError
 
+PIECE = 1 << 20  # characters that are turned into numbers at a time: a text of 100 MB needs little more than itself
 BOOKS = Path(__file__).resolve().parents[1] / "assets" / "books"  # where assets/download.py puts them
 
 
@@ -61,16 +62,27 @@ class Vocabulary:
         Raises:
             UserError: a character that the vocabulary lacks; the line names it and its place.
         """
+        encoded = np.empty(len(text), self.dtype)
+        for start in range(0, len(text), PIECE):
+            numbers = self.look_up(text[start : start + PIECE])
+            if numbers.min() < 0:
+                place = start + int(np.argmax(numbers < 0))
+                raise UserError(
+                    f"the model does not know the character {text[place]!r} (number {place + 1} of {text[:40]!r});"
+                    f" it knows {self.characters!r}"
+                )
+            encoded[start : start + PIECE] = numbers
+        return encoded
+
+    def unknown(self, text):
+        """The characters of the text that the vocabulary lacks, sorted, as one string."""
+        return "".join(sorted(set(text) - set(self.characters)))
+
+    def look_up(self, text):
+        """Characters to their numbers (int32), -1 for one that the vocabulary lacks."""
         codes = code_points(text)
         known = codes < len(self.index)
-        numbers = np.where(known, self.index[np.where(known, codes, 0)], -1)
-        if len(numbers) and numbers.min() < 0:
-            place = int(np.argmax(numbers < 0))
-            raise UserError(
-                f"the model does not know the character {text[place]!r} (number {place + 1} of {text[:40]!r});"
-                f" it knows {self.characters!r}"
-            )
-        return numbers.astype(self.dtype)
+        return np.where(known, self.index[np.where(known, codes, 0)], -1)
 
     def decode(self, numbers):
         """Numbers of characters to the string."""
@@ -88,8 +100,7 @@ def split(numbers, val_fraction, test_fraction):
         UserError: nothing is left to train on, or a part asked for has fewer than two characters.
     """
     n = len(numbers)
-    n_val, n_test = round(n * val_fraction), round(n * test_fraction)
-    train, val, test = np.split(numbers, [max(n - n_val - n_test, 0), n - n_test])
+    train, val, test = np.split(numbers, part_starts(n, val_fraction, test_fraction))
     for part, fraction in ((val, val_fraction), (test, test_fraction)):
         if fraction > 0 and len(part) < 2:
             raise UserError(
@@ -99,11 +110,17 @@ def split(numbers, val_fraction, test_fraction):
     return train, val, test
 
 
+def part_starts(n, val_fraction, test_fraction):
+    """Where the validation part and the test part of n characters start."""
+    n_val, n_test = round(n * val_fraction), round(n * test_fraction)
+    return [max(n - n_val - n_test, 0), n - n_test]
+
+
 def fingerprint(data):
     """SHA-256 of the text as numbers, all three parts."""
     digest = hashlib.sha256()
     for part in (data.train, data.val, data.test):
-        digest.update(part.tobytes())
+        digest.update(part)
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 """Train a two-layer LSTM to go on with a book, one character at a time: question 3.1.
 
 python part3/train_text.py --txt_file assets/grimm.txt
+python part3/train_text.py --txt_file assets/grimm.txt --batching stream --dropout_keep_prob 0.5 --optimizer adamw
 python part3/train_text.py --resume summaries/grimm_...
 """
 
@@ -12,7 +13,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -24,16 +25,18 @@ from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.run import Run, StopRequest, Table, make_folder
-from common.training import check_weights, clip_gradient, log_line
+from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
-from part3.evaluation import bpc, text_loss
-from part3.flags import parser, run_name
+from part3.evaluation import Standing, bpc, text_loss
+from part3.flags import parser, refuse_another_end, refuse_contradictions, run_name, with_defaults
 from part3.model import build_model, load_model
 from part3.sampling import generate
 from part3.text import check_text, fingerprint
 
-MAY_DIFFER = {
+MAY_DIFFER = {  # on --resume; train_steps not with --schedule cosine
     "train_steps",
+    "max_minutes",
+    "patience",
     "print_every",
     "sample_every",
     "eval_every",
@@ -44,16 +47,7 @@ MAY_DIFFER = {
 }
 COLUMNS = ["loss", "accuracy", "gradient_norm", "validation_loss", "validation_bpc"]
 TIMED = 20  # updates after which the time to the last one is estimated
-
-
-@dataclass
-class Standing:
-    """How far a run has come. Plain values: a part of its checkpoint."""
-
-    step: int = 0  # updates done
-    seconds: float = 0.0  # spent on them
-    best_step: int | None = None
-    best_loss: float | None = None  # on the validation part, in nats per character
+COSINE_END = 0.02  # of the learning rate
 
 
 def train(config, folder=None, checkpoint=None):
@@ -75,17 +69,23 @@ def train(config, folder=None, checkpoint=None):
         config.seed,
         config.strip_gutenberg,
     )
+    streams = config.batching == "stream"
+    if streams:
+        data.stream_windows(config.batch_size)  # is the text long enough?
     model = build_model(config, data.vocab_size)
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, config.learning_rate_step, config.learning_rate_decay)
-    standing = Standing()
-    torch.manual_seed(config.seed)  # for nn.LSTM's dropout, which takes no generator
+    optimizer = OPTIMIZERS[config.optimizer](
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = build_schedule(config, optimizer)
+    standing, state = Standing(), None
     if checkpoint:
         check_text(checkpoint, data, config.txt_file)
-        standing = restore(checkpoint, model, optimizer, schedule)
-        if standing.step >= config.train_steps and (folder / "result.json").exists():
-            print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
+        standing, state = restore(checkpoint, model, optimizer, schedule, config)
+        ended_by = standing.ended_by(config)
+        if ended_by and (folder / "result.json").exists():
+            print(f"nothing to do: {folder} has ended at update {standing.step}; --{ended_by} sets how far it goes")
             return folder, 0
+    saved = dict(vocabulary=data.vocabulary.characters, text_sha256=fingerprint(data))  # in every checkpoint
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     if data.cut:
         print(f"{config.txt_file}: {data.cut}; --no_strip_gutenberg keeps them")
@@ -95,14 +95,19 @@ def train(config, folder=None, checkpoint=None):
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
         first_step, first_seconds = standing.step, standing.seconds
         if not checkpoint:
-            run.graph(model, data.batch(1, 1)[0][:, :3].to(config.device))
-        while standing.step < config.train_steps and not stop:
+            run.graph(model.eval(), data.batch(1, 1)[0][:, :3].to(config.device))
+            model.train()
+        while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             standing.step = step = standing.step + 1
-            x, y = (part.to(config.device) for part in data.batch(step, config.batch_size))  # (B, T) each
+            batch = data.stream if streams else data.batch
+            x, y = (part.to(config.device) for part in batch(step, config.batch_size))  # (B, T) each
+            if not streams or data.streams_begin(step, config.batch_size):
+                state = None  # what was read before is other text
 
             optimizer.zero_grad()
-            logits, _ = model(x)  # (B, T, V)
+            logits, state = model(x, state)  # (B, T, V)
+            state = tuple(part.detach() for part in state)  # carried on, but no gradient goes back beyond the window
             loss = cross_entropy(logits.flatten(0, 1), y.flatten())  # eq. 18: the mean over all T steps
             loss.backward()
             gradient_norm = clip_gradient(model, config.max_norm, step)
@@ -121,40 +126,55 @@ def train(config, folder=None, checkpoint=None):
                 write_samples(run, samples, step, model, data, config)
             if len(data.val) and step % config.eval_every == 0:
                 check_weights(model, step)
-                validate(run, step, model, data, config, standing)
-                if standing.best_step == step:
-                    save(run, "best.pt", config, model, optimizer, schedule, standing, data)
+                if validate(run, step, model, data, config, standing):
+                    save(run, "best.pt", config, model, optimizer, schedule, standing, state, saved)
             if step % config.checkpoint_every == 0:
                 check_weights(model, step)
-                save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
+                save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
         samples.close()
         check_weights(model, standing.step)
-        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, data)
-        if standing.step == config.train_steps and len(data.val) and standing.step % config.eval_every:
+        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
+        if standing.ended_by(config) and len(data.val) and standing.step % config.eval_every:
             # The last weights may be the best. No checkpoint hears of it: a run that is resumed with more updates must
             # not differ from one that was never stopped.
             loss = text_loss(model, data.val, config.device)
             if standing.best_loss is None or loss < standing.best_loss:
                 final = replace(standing, best_loss=loss, best_step=standing.step)
-                save(run, "best.pt", config, model, optimizer, schedule, final, data)
-    if standing.step < config.train_steps:
+                save(run, "best.pt", config, model, optimizer, schedule, final, state, saved)
+    if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)
     finish(run, config, data, standing)
     return folder, 0
 
 
-def restore(checkpoint, model, optimizer, schedule):
-    """Put everything back as it was; returns the standing."""
-    model.load_state_dict(checkpoint["model"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    schedule.load_state_dict(checkpoint["schedule"])
-    torch.set_rng_state(checkpoint["rng"])
-    if torch.cuda.is_available() and checkpoint["cuda_rng"]:
-        torch.cuda.set_rng_state_all(checkpoint["cuda_rng"])
-    return Standing(**checkpoint["standing"])
+def build_schedule(config, optimizer):
+    """The learning rate of each update: steps down, or half a cosine."""
+    if config.schedule == "cosine":
+        end = COSINE_END * config.learning_rate
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.train_steps, eta_min=end)
+    return torch.optim.lr_scheduler.StepLR(optimizer, config.learning_rate_step, config.learning_rate_decay)
 
 
-def save(run, name, config, model, optimizer, schedule, standing, data):
+def restore(checkpoint, model, optimizer, schedule, config):
+    """Put everything back as it was; returns the standing and the carried state.
+
+    Raises:
+        UserError: the checkpoint is of an older program, and lacks something.
+    """
+    try:
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        schedule.load_state_dict(checkpoint["schedule"])
+        model.rng.set_state(checkpoint["dropout_rng"])
+        state = checkpoint["state"] and tuple(part.to(config.device) for part in checkpoint["state"])
+        return Standing(**checkpoint["standing"]), state
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise UserError(
+            "the checkpoint lacks what this program needs to go on; start a new run without --resume"
+        ) from None
+
+
+def save(run, name, config, model, optimizer, schedule, standing, state, saved):
     """A checkpoint: all that --resume and generate.py need. The windows need nothing: the seed and `step` give them."""
     run.save(
         name,
@@ -163,20 +183,18 @@ def save(run, name, config, model, optimizer, schedule, standing, data):
         optimizer=optimizer.state_dict(),
         schedule=schedule.state_dict(),
         standing=asdict(standing),
-        vocabulary=data.vocabulary.characters,
-        text_sha256=fingerprint(data),
-        rng=torch.get_rng_state(),
-        cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        state=state if config.batching == "stream" else None,
+        dropout_rng=model.rng.get_state(),
+        **saved,
     )
 
 
 def validate(run, step, model, data, config, standing):
-    """The loss of the validation part, state carried through; notes it where it is the best so far."""
+    """The loss of the validation part, state carried through; returns whether it is the best so far."""
     loss = text_loss(model, data.val, config.device)
     run.log(step, validation_loss=loss, validation_bpc=bpc(loss))
     tqdm.write(f"Validation at step {step}: {loss:.4f} nats = {bpc(loss):.4f} bits per character")
-    if standing.best_loss is None or loss < standing.best_loss:
-        standing.best_loss, standing.best_step = loss, step
+    return standing.judge(loss)
 
 
 def write_samples(run, samples, step, model, data, config):
@@ -215,21 +233,26 @@ def finish(run, config, data, standing):
             print(
                 f"{name:>10}: {loss:.4f} nats = {bpc(loss):.4f} bits per character, of its last {len(part)} characters"
             )
-    run.finish(**result, seconds=round(standing.seconds, 2), config=vars(config))
+    ended_by = standing.ended_by(config)
+    run.finish(**result, ended_by=ended_by, seconds=round(standing.seconds, 2), config=vars(config))
     panels = {
         "loss (nats per character)": {"training batch": "loss", "validation part": "validation_loss"},
         "accuracy": {"training batch": "accuracy"},
     }
     draw_curves(run.folder / "metrics.csv", panels, run.folder / "curves.png")
-    print(f"{standing.step} updates, the best at {result['best_step']}; see {run.folder}")
+    print(f"{standing.step} updates (ended by {ended_by}), the best at {result['best_step']}; see {run.folder}")
 
 
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
     if config.resume is not None:
-        return train(*resume(config, given, "part3", MAY_DIFFER))[1]
+        config, folder, checkpoint = resume(config, given, "part3", MAY_DIFFER)
+        config = with_defaults(config)
+        refuse_another_end(config, checkpoint)
+        return train(config, folder, checkpoint)[1]
     if config.txt_file is None:
         raise UserError("give a text with --txt_file, such as --txt_file assets/grimm.txt")
+    refuse_contradictions(config, given)
     del config.resume
     return train(config)[1]
 

@@ -24,8 +24,11 @@ ALL_SCRIPTS = sorted(
 TINY = {
     "part1/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
     "part2/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
-    "part3/train_text.py": "--train_steps 2 --batch_size 2",
+    "part3/train_text.py": "--train_steps 2",
     "part3/generate.py": "--length 20",
+    "part3/evaluate.py": "--part validation --warm_up 100",
+    "part3/temperature.py": "--num_samples 2 --length 50 --output x.json --figures figures",
+    "part3/novelty.py": "--num_samples 2 --length 50 --output x.json --figures figures",
     "part1/gradient_flow.py": "--train_steps 3 --input_length 6 --num_hidden 8 --to flow.json",
     "part1/gradient_plots.py": "--results flow.json --to figures",
     "part3/numpy_rnn.py": "--max_updates 3",

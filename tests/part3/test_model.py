@@ -4,7 +4,8 @@ import math
 import pytest
 import torch
 
-from part3.evaluation import bpc, text_loss
+from part3.dropout import LockedLSTM
+from part3.evaluation import bpc, character_losses, text_loss
 from part3.model import TextGenerationModel
 from part3.sampling import choose, generate
 
@@ -47,25 +48,107 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert all(torch.equal(a[name], b[name]) and not torch.equal(a[name], c[name]) for name in a)
 
 
+def drops(model):
+    """The model's input to its read-out, before and after dropout, in one forward pass."""
+    seen = []
+    hook = model.dropout.register_forward_hook(lambda module, x, y: seen.extend((x[0], y)))
+    model(torch.randint(12, (64, 20), generator=torch.Generator().manual_seed(1)))
+    hook.remove()
+    return seen
+
+
 @pytest.mark.parametrize("keep", [1.0, 0.75, 0.5])
-def test_dropout_keeps_with_the_probability_given(keep):
-    torch.manual_seed(0)
+def test_dropout_keeps_with_the_probability_given_and_keeps_the_mean(keep):
     model = TextGenerationModel(4, 6, 12, 64, 1, dropout_keep_prob=keep)
-    kept = []
-    model.dropout.register_forward_hook(lambda module, x, y: kept.append((y[x[0] != 0] != 0).double().mean()))
-    model(torch.zeros(64, 20, dtype=torch.int64))
-    assert kept[0] == pytest.approx(keep, abs=0.01)
-    model.eval()(torch.zeros(64, 20, dtype=torch.int64))
-    assert kept[1] == 1
+    before, after = drops(model)
+    assert (after != 0).double().mean() == pytest.approx(keep, abs=0.02)
+    torch.testing.assert_close(after[after != 0], before[after != 0] / keep)
+    before, after = drops(model.eval())
+    assert torch.equal(before, after)
+
+
+def test_a_mask_is_held_over_time_and_is_another_for_every_sequence_and_pass():
+    model = TextGenerationModel(4, 6, 12, 64, 1, dropout_keep_prob=0.5)
+    kept = drops(model)[1] != 0  # (B, T, H)
+    assert torch.equal(kept, kept[:, :1].expand_as(kept))
+    assert len(kept[:, 0].unique(dim=0)) == 64
+    assert not torch.equal(kept, drops(model)[1] != 0)
+
+
+def stack_of(lstm):
+    """The layers of an nn.LSTM as a LockedLSTM that keeps everything."""
+    stack = LockedLSTM(lstm.input_size, lstm.hidden_size, lstm.num_layers, 1.0, 1.0, torch.Generator()).double()
+    with torch.no_grad():
+        for number, layer in enumerate(stack.layers):
+            for name, parameter in layer.named_parameters():
+                parameter.copy_(getattr(lstm, name.replace("_l0", f"_l{number}")))
+    return stack
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_stack_that_keeps_everything_equals_nn_lstm(layers):
+    lstm = torch.nn.LSTM(5, 7, layers, batch_first=True).double()
+    stack = stack_of(lstm)
+    rng = torch.Generator().manual_seed(1)
+    x = torch.randn(3, 6, 5, dtype=torch.float64, generator=rng)
+    state = tuple(torch.randn(layers, 3, 7, dtype=torch.float64, generator=rng) for _ in "hc")
+    for given in (None, state):
+        (h, after), (expected, expected_after) = stack(x, given), lstm(x, given)
+        torch.testing.assert_close(h, expected, rtol=0, atol=1e-14)
+        torch.testing.assert_close(after, expected_after, rtol=0, atol=1e-14)
+
+
+def test_the_same_seed_gives_the_stack_the_weights_of_nn_lstm(text):
+    plain = TextGenerationModel(4, 6, 12, 8, 2, seed=3).eval()
+    thinned = TextGenerationModel(4, 6, 12, 8, 2, seed=3, dropout_keep_prob=0.5, recurrent_keep_prob=0.5).eval()
+    assert isinstance(plain.lstm, torch.nn.LSTM) and isinstance(thinned.lstm, LockedLSTM)
+    torch.testing.assert_close(plain(text)[0], thinned(text)[0])
 
 
 def test_dropout_stands_between_the_layers_too():
     model = TextGenerationModel(4, 6, 12, 8, 2, dropout_keep_prob=0.6)
-    assert model.lstm.dropout == pytest.approx(0.4)
-    model.dropout.p = 0.0
-    x = torch.zeros(4, 6, dtype=torch.int64)
-    torch.manual_seed(0)
+    seen = []
+    model.lstm.layers[1].register_forward_hook(lambda module, x, y: seen.append(x[0] == 0))
+    model(torch.zeros(50, 6, dtype=torch.int64))
+    assert seen[0].double().mean() == pytest.approx(0.4, abs=0.06)
+    assert torch.equal(seen[0], seen[0][:, :1].expand_as(seen[0]))
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.8])
+def test_recurrent_dropout_thins_the_weights_and_their_gradient(keep):
+    model = TextGenerationModel(4, 6, 12, 32, 2, recurrent_keep_prob=keep)
+    model(torch.zeros(5, 6, dtype=torch.int64))[0].sum().backward()
+    for layer in model.lstm.layers:
+        assert (layer.weight_hh_l0.grad != 0).double().mean() == pytest.approx(keep, abs=0.05)
+        assert (layer.weight_ih_l0.grad != 0).double().mean() > 0.9 or layer.weight_ih_l0.shape[1] == 12
+    x = torch.zeros(5, 6, dtype=torch.int64)
     assert not torch.equal(model(x)[0], model(x)[0])
+    assert torch.equal(model.eval()(x)[0], model(x)[0])
+
+
+@pytest.mark.parametrize("embedding", [0, 7])
+def test_input_dropout_takes_features_of_the_input(text, embedding):
+    model = TextGenerationModel(4, 6, 12, 8, 1, input_keep_prob=0.5, embedding=embedding)
+    seen = []
+    model.lstm.register_forward_hook(lambda module, x, y: seen.append(x[0]))
+    model(text)
+    assert seen[0].shape == (3, 40, embedding or 12)
+    gone = (seen[0] == 0).all(dim=1)  # (B, D): a feature that is nowhere in the sequence
+    assert 0.2 < gone.double().mean() < 0.8
+
+
+def test_the_input_is_one_hot_or_embedded(text):
+    seen = []
+    model = TextGenerationModel(4, 6, 12, 8, 1)
+    model.lstm.register_forward_hook(lambda module, x, y: seen.append(x[0]))
+    model(text)
+    assert torch.equal(seen[0], torch.nn.functional.one_hot(text, 12).float())
+    assert "embedding" not in model.state_dict()
+    model = TextGenerationModel(4, 6, 12, 8, 1, embedding=5)
+    assert model.state_dict()["embedding"].shape == (12, 5)
+    assert model.embedding.std().item() == pytest.approx(1, abs=0.3)
+    model(text)[0].sum().backward()
+    assert (model.embedding.grad != 0).all(dim=1).sum() == len(text.unique())
 
 
 def test_greedy_is_the_limit_of_temperature_zero():
@@ -147,6 +230,16 @@ def test_the_held_out_loss_is_measured_without_dropout():
     numbers = torch.arange(300).numpy() % 12
     assert text_loss(model, numbers, "cpu") == text_loss(model, numbers, "cpu")
     assert model.training
+
+
+def test_losses_of_single_characters_and_of_text_in_two_parts(model, text):
+    numbers = text[0].numpy()
+    losses, _ = character_losses(model, numbers, "cpu", 7)
+    assert losses.shape == (39,) and losses.mean() == pytest.approx(text_loss(model, numbers, "cpu"))
+    first, state = character_losses(model, numbers[:21], "cpu", 7)
+    second, _ = character_losses(model, numbers[20:], "cpu", 7, state)
+    assert [*first, *second] == pytest.approx(losses, abs=1e-14)
+    assert len(character_losses(model, numbers[:1], "cpu")[0]) == 0
 
 
 def test_bits():

@@ -7,13 +7,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from part3 import train_text
+from part3.dataset import TextDataset
+from part3.model import TextGenerationModel, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [
@@ -92,9 +93,6 @@ def test_samples_at_every_temperature_start_with_the_same_character(tiny):
 def test_the_loss_is_the_mean_over_all_steps(tiny, text_file):
     """The first loss logged is that of eq. 18 for the initial weights on batch 1."""
     folder = tiny()
-    from part3.dataset import TextDataset
-    from part3.model import TextGenerationModel
-
     data = TextDataset(text_file, 6)
     model = TextGenerationModel(4, 6, data.vocab_size, 8, 2)
     x, y = data.batch(1, 4)
@@ -114,6 +112,13 @@ FLAGS = {  # flag: (arguments, what they must change)
     "learning_rate_decay": ([0.5, "--learning_rate_step", 2], "weights"),
     "learning_rate_step": ([2], "weights"),
     "dropout_keep_prob": ([0.5], "weights"),
+    "input_keep_prob": ([0.5], "weights"),
+    "recurrent_keep_prob": ([0.5], "weights"),
+    "embedding": ([5], "weights"),
+    "batching": (["stream"], "weights"),
+    "optimizer": (["adam"], "weights"),
+    "weight_decay": ([0.1], "weights"),
+    "schedule": (["cosine"], "weights"),
     "train_steps": ([5], "weights"),
     "max_norm": ([0.01], "weights"),
     "seed": ([1], "weights"),
@@ -128,14 +133,26 @@ FLAGS = {  # flag: (arguments, what they must change)
     "txt_file": None,
     "device": None,
     "summary_path": None,
+    "max_minutes": None,
+    "patience": None,
     "resume": None,  # each of these has a test of its own
 }
 
 
+PLAIN = []  # the one run that all flags are held against
+
+
+@pytest.fixture
+def plain(tiny):
+    if not PLAIN:
+        PLAIN.append(tiny())
+    return PLAIN[0]
+
+
 @pytest.mark.parametrize("flag", [flag for flag, given in FLAGS.items() if given])
-def test_every_flag_has_an_effect(tiny, flag):
+def test_every_flag_has_an_effect(tiny, plain, flag):
     argv, what = FLAGS[flag]
-    plain, changed = tiny(), tiny(f"--{flag}", *argv)
+    changed = tiny(f"--{flag}", *argv)
     if what == "weights":
         assert not same(checkpoint(plain)["model"], checkpoint(changed)["model"])
     else:
@@ -146,9 +163,32 @@ def test_no_flag_is_left_out():
     assert FLAGS.keys() == vars(train_text.parser().parse_args([])).keys()
 
 
+def rate(folder, name="checkpoint.pt"):
+    return checkpoint(folder, name)["optimizer"]["param_groups"][0]["lr"]
+
+
+def test_the_cosine_ends_at_two_percent(tiny):
+    folder = tiny("--schedule", "cosine", "--learning_rate", 0.01, "--train_steps", 12, "--eval_every", 6)
+    assert rate(folder) == pytest.approx(0.0002)
+    assert rate(folder, "best.pt") == pytest.approx((0.01 + 0.0002) / 2 if best_step(folder) == 6 else 0.0002)
+
+
+def best_step(folder):
+    return checkpoint(folder, "best.pt")["standing"]["step"]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw"])
+def test_weight_decay_makes_the_weights_smaller(tiny, optimizer):
+    sizes = [
+        sum(weights.square().sum() for weights in checkpoint(tiny("--optimizer", optimizer, *decay))["model"].values())
+        for decay in ([], ["--weight_decay", 1])
+    ]
+    assert sizes[1] < sizes[0]
+
+
 def test_the_learning_rate_decays_as_told(tiny):
     folder = tiny("--learning_rate", 0.01, "--learning_rate_decay", 0.5, "--learning_rate_step", 2)
-    assert checkpoint(folder)["optimizer"]["param_groups"][0]["lr"] == pytest.approx(0.01 * 0.5**3)
+    assert rate(folder) == pytest.approx(0.01 * 0.5**3)
 
 
 def test_exact_number_of_updates_and_their_order(tiny, monkeypatch):
@@ -174,7 +214,18 @@ def test_checkpoints_come_as_often_as_told(tiny, monkeypatch):
     assert saved.count("checkpoint.pt") == 4  # at 2, 4, 6 and at the end
 
 
-@pytest.mark.parametrize("flags", [(), ("--dropout_keep_prob", 0.5, "--learning_rate_step", 3)])
+DROPOUT = ("--dropout_keep_prob", 0.5, "--input_keep_prob", 0.8, "--recurrent_keep_prob", 0.7)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        ("--learning_rate_step", 3, *DROPOUT),
+        ("--batching", "stream"),
+        ("--batching", "stream", "--seq_length", 50, "--optimizer", "adamw", "--embedding", 5, *DROPOUT),
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script, flags):
     whole, part = tiny(*flags, "--train_steps", 12), tiny(*flags, "--train_steps", 6)
     torch.manual_seed(999)  # another process would stand elsewhere
@@ -184,10 +235,29 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script, flags):
     assert same(a["model"], b["model"])
     for p, q in zip(a["optimizer"]["state"].values(), b["optimizer"]["state"].values(), strict=True):
         assert all(torch.equal(torch.as_tensor(p[key]), torch.as_tensor(q[key])) for key in p)
-    assert a["schedule"] == b["schedule"] and torch.equal(a["rng"], b["rng"])
+    assert a["schedule"] == b["schedule"] and torch.equal(a["dropout_rng"], b["dropout_rng"])
+    if "stream" in flags:
+        assert all(torch.equal(p, q) and p.abs().min() > 0 for p, q in zip(a["state"], b["state"], strict=True))
     assert rows(whole) == rows(part) and rows(whole, "samples.csv") == rows(part, "samples.csv")
     results = [json.loads((folder / "result.json").read_text()) for folder in (whole, part)]
     assert results[0]["test_loss"] == results[1]["test_loss"]
+
+
+def test_a_cosine_run_resumes_to_the_end_it_was_made_for(tiny, run_script, tmp_path, text_file, monkeypatch):
+    flags = ["--schedule", "cosine", "--batching", "stream", "--train_steps", 12, "--sample_every", 5, *DROPOUT]
+    whole = tiny(*flags)
+    original = train_text.write_samples
+    with monkeypatch.context() as patch:
+        patch.setattr(train_text, "write_samples", lambda *a: (original(*a), os.kill(os.getpid(), signal.SIGTERM)))
+        argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "stopped", *flags]
+        assert run_script(train_text.main, *argv)[0] == 128 + signal.SIGTERM
+    (part,) = (tmp_path / "stopped").iterdir()
+    assert checkpoint(part)["standing"]["step"] == 5
+    status, _, err = run_script(train_text.main, "--resume", part, "--train_steps", 20)
+    assert status == 2 and "12 updates" in err and err.count("\n") == 1
+    assert run_script(train_text.main, "--resume", part)[0] == 0
+    assert same(checkpoint(whole)["model"], checkpoint(part)["model"]) and rate(whole) == rate(part)
+    assert rows(whole) == rows(part)
 
 
 def test_resume_finds_the_same_text_under_another_name_and_refuses_another(tiny, run_script, text_file, tmp_path):
@@ -278,11 +348,14 @@ def test_the_time_to_the_last_step_is_estimated(tiny):
     assert re.search(r"About \d+ min to the last step at this speed. Ctrl-C keeps everything", out)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, run_script, text_file, monkeypatch):
+@pytest.mark.parametrize("batching", ["random", "stream"])
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
+    tmp_path, run_script, text_file, monkeypatch, batching
+):
     norms = iter([1.0, 1.0, 1.0, math.nan])
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *a: torch.tensor(next(norms)))
     argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", "--checkpoint_every", 1]
-    status, _, err = run_script(train_text.main, *argv)
+    status, _, err = run_script(train_text.main, *argv, "--batching", batching)
     assert status == 2 and "not finite at step 4" in err and err.count("\n") == 1
     (path,) = tmp_path.glob("runs/*/checkpoint.pt")
     assert torch.load(path, weights_only=True)["standing"]["step"] == 3
@@ -315,17 +388,95 @@ def test_a_signal_saves_and_leaves_and_the_resumed_run_equals_the_uninterrupted(
     assert rows(whole) == rows(folder)
 
 
-@pytest.mark.slow
-def test_a_killed_run_leaves_a_checkpoint_that_loads(text_file, tmp_path):
-    argv = [*TINY, "--train_steps", 100_000, "--checkpoint_every", 1, "--print_every", 1, "--sample_every", 100_000]
-    command = [sys.executable, ROOT / "part3/train_text.py", "--txt_file", text_file, "--summary_path", tmp_path / "s"]
-    for trial in range(5):
-        process = subprocess.Popen([str(word) for word in (*command, *argv)], stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            if f"Step 00{trial + 2}0" in line:
-                break
-        time.sleep(0.013 * trial)
-        process.kill()
-        process.wait()
-        folder = max((tmp_path / "s").iterdir(), key=os.path.getmtime)
-        assert checkpoint(folder)["standing"]["step"] >= 10
+def read_streams(data, B, steps, carried=True):
+    """Training with the state carried, written once more: the loss of each update."""
+    model = TextGenerationModel(B, data.seq_length, data.vocab_size, 8, 2)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=0.05)
+    losses, state = [], None
+    for step in range(1, steps + 1):
+        if not carried or data.streams_begin(step, B):
+            state = None
+        x, y = data.stream(step, B)
+        optimizer.zero_grad()
+        logits, (h, c) = model(x, state)
+        state = (h.detach(), c.detach())
+        loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), y)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_streams_carry_the_state_from_window_to_window_and_begin_anew(tiny, text_file):
+    flags = ["--batching", "stream", "--seq_length", 60, "--train_steps", 10, "--learning_rate", 0.05]
+    losses = [float(row["loss"]) for row in rows(tiny(*flags)) if row["loss"]]
+    data = TextDataset(text_file, 60)
+    assert [step for step in range(1, 11) if data.streams_begin(step, 4)] == [1, 5, 9]
+    assert losses == pytest.approx(read_streams(data, 4, 10), rel=1e-4)
+    assert losses != pytest.approx(read_streams(data, 4, 10, carried=False), rel=1e-4)
+
+
+def test_random_windows_start_from_a_zero_state(tiny, text_file):
+    folder = tiny()
+    assert checkpoint(folder)["state"] is None
+    data, model = TextDataset(text_file, 6), TextGenerationModel(4, 6, 26, 8, 2)
+    before = checkpoint(tiny("--train_steps", 3), "checkpoint.pt")["model"]
+    model.load_state_dict(before)
+    x, y = data.batch(4, 4)
+    expected = torch.nn.functional.cross_entropy(model(x)[0].transpose(1, 2), y).item()
+    assert float(rows(folder)[4]["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dropout_masks_come_from_a_generator_of_their_own(tiny):
+    torch.manual_seed(1)
+    first = tiny(*DROPOUT)
+    torch.manual_seed(2)
+    assert same(checkpoint(first)["model"], checkpoint(tiny(*DROPOUT))["model"])
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tiny, text_file, run_script):
+    text_file.write_text("ab" * 500 + "b" * 60 + "ba" * 30, encoding="utf-8")  # validation gets worse and worse
+    folder = tiny("--train_steps", 400, "--eval_every", 5, "--learning_rate", 0.02, "--patience", 4)
+    result = json.loads((folder / "result.json").read_text())
+    losses = {int(row["step"]): float(row["validation_loss"]) for row in rows(folder) if row["validation_loss"]}
+    assert result["ended_by"] == "patience"
+    assert result["steps"] == min(losses, key=losses.get) + 4 * 5 == max(losses) < 400
+    status, out, _ = run_script(train_text.main, "--resume", folder)
+    assert status == 0 and "nothing to do" in out and "--patience" in out
+    assert run_script(train_text.main, "--resume", folder, "--patience", 5)[0] == 0
+    assert json.loads((folder / "result.json").read_text())["steps"] == result["steps"] + 5
+
+
+def test_max_minutes_end_a_run(tiny):
+    folder = tiny("--train_steps", 10_000, "--max_minutes", 0.002)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["ended_by"] == "max_minutes" and 0 < result["steps"] < 10_000 and result["seconds"] >= 0.12
+    assert result["test_loss"] > 0
+    assert json.loads((tiny() / "result.json").read_text())["ended_by"] == "train_steps"
+
+
+def test_an_older_checkpoint_without_the_younger_flags_still_generates(tiny):
+    folder = tiny()
+    content = checkpoint(folder)
+    for name in ("embedding", "input_keep_prob", "recurrent_keep_prob", "batching", "patience"):
+        del content["config"][name]
+    torch.save(content, folder / "old.pt")
+    model, vocabulary = load_model(folder / "old.pt", "cpu")
+    assert same(model.state_dict(), content["model"]) and len(vocabulary) == 26
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--schedule", "cosine", "--learning_rate_step", 9], ["--learning_rate_step", "--schedule step"]),
+        (["--schedule", "cosine", "--learning_rate_decay", 0.96], ["--learning_rate_decay"]),
+        (["--patience", 3, "--val_fraction", 0], ["--patience", "--val_fraction"]),
+        (["--batching", "stream", "--batch_size", 181], ["181 streams of 6", "--batch_size"]),
+    ],
+)
+def test_flags_that_do_not_go_together(run_script, text_file, tmp_path, flags, words):
+    argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", *flags]
+    status, _, err = run_script(train_text.main, *argv)
+    assert status == 2 and err.count("\n") == 1 and all(word in err for word in words), err
+    assert not (tmp_path / "runs").exists()

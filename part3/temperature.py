@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""What the temperature does, as numbers: how unsure the model is, how often it repeats itself, how often it misspells.
+
+python part3/temperature.py --checkpoint summaries/grimm_...
+
+At each temperature the model writes texts from the same first characters, drawn from the training part. Measured are
+
+* the entropy of what each character was drawn from, in nats; also along the test part, where the temperature alone
+  changes and the text before does not;
+* repetition: the share of 8-grams of a text that have stood in it before. Eight characters are a word and a half: the
+  words of a language recur in any text, but such pieces of two words seldom do, unless the model runs in a circle;
+* misspelt words: the share of words that are not in the training part. The first and the last word of a text are left
+  out, as they may be cut. Rare names and new words count too, so that the test part's own share is not zero.
+
+Beside them stand the values of the test part, in pieces as long as the texts.
+
+B texts, N characters of a text, V vocabulary.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(ROOT)
+
+import re
+
+import numpy as np
+import torch
+
+from common import cli
+from common.checkpoint import load_checkpoint
+from common.cli import UserError
+from common.figure import new_figure, save_figure
+from common.files import write_json
+from common.machine import versions
+from part3.dataset import TextDataset
+from part3.generate import refuse_folder
+from part3.model import best_of, load_model
+from part3.sampling import distribution, generate
+from part3.text import check_text
+
+TEMPERATURES = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)
+SHOWN, SHOWN_LENGTH = (0, 0.5, 1, 2), 200  # temperatures and characters of the samples that are printed
+GRAM = 8  # characters of a piece whose return is a repetition
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+PIECE = 100  # characters whose distributions are held at once
+
+
+def parser(prog, description, name):
+    """The flags of this script, and of novelty.py."""
+    p = cli.Parser(prog=prog, description=description)
+    p.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="PATH",
+        help="a checkpoint, or a run's folder (its best.pt if it has one)",
+    )
+    p.add_argument("--txt_file", metavar="FILE", help="the book it was trained on, where it has moved since")
+    p.add_argument("--num_samples", type=cli.positive_int, default=64, help="B, texts at each temperature")
+    p.add_argument("--length", type=cli.whole(50), default=1000, help="N, characters of a text")
+    p.add_argument("--seed", type=cli.natural, default=1, help="of the texts")
+    p.add_argument("--output", default=ROOT / "report" / "results" / "part3" / f"{name}.json", help="of the numbers")
+    p.add_argument("--figures", default=ROOT / "report" / "figures", metavar="FOLDER", help="of the figure")
+    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
+    return p
+
+
+def load(config):
+    """The model, the book in the parts that it was trained with, and what the results should say of both.
+
+    Raises:
+        UserError: the checkpoint or the book does not serve, or there is no test part of --length characters.
+    """
+    cli.set_threads(config)
+    refuse_folder(config.output)
+    path = best_of(config.checkpoint)
+    checkpoint = load_checkpoint(path, "part3")
+    trained = checkpoint["config"]
+    book = config.txt_file or trained["txt_file"]
+    data = TextDataset(
+        book,
+        trained["seq_length"],
+        trained["val_fraction"],
+        trained["test_fraction"],
+        strip=trained["strip_gutenberg"],
+    )
+    check_text(checkpoint, data, book)
+    if len(data.test) < config.length:
+        raise UserError(f"the test part of {book} has {len(data.test)} characters; choose a smaller --length")
+    for folder in (Path(config.output).parent, Path(config.figures)):
+        folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad path is told at once
+    model, _ = load_model(path, config.device)
+    facts = {
+        "book": Path(book).name,
+        "step": checkpoint["standing"]["step"],
+        "num_samples": config.num_samples,
+        "length": config.length,
+        "seed": config.seed,
+        "versions": versions(),
+    }
+    return model, data, facts
+
+
+def write_texts(model, data, temperature, config):
+    """Texts (B, N) at that temperature. The seed gives first characters and luck, the same at every temperature."""
+    rng = torch.Generator().manual_seed(config.seed)
+    places = torch.randint(len(data.train), (config.num_samples, 1), generator=rng)
+    first = torch.from_numpy(data.train[places.numpy()].astype(np.int64)).to(config.device)  # (B, 1)
+    following = generate(model, first, config.length - 1, temperature, rng)
+    return np.stack([first[:, 0].cpu().numpy(), *(x.cpu().numpy() for x in following)], axis=1)
+
+
+def in_pieces(part, length):
+    """A part of the book as texts of that length (B, N); what is left over at its end is left out."""
+    return part[: len(part) // length * length].reshape(-1, length)
+
+
+@torch.no_grad()
+def entropy(model, texts, temperature, device):
+    """The entropy of the next character's distribution in nats, for each text (B, N) its mean (B,) over the text."""
+    if temperature == 0:
+        return np.zeros(len(texts))  # the limit: one character has probability 1
+    numbers = torch.from_numpy(texts.astype(np.int64)).to(device)
+    total, state = torch.zeros(len(texts), dtype=torch.float64), None
+    for piece in numbers[:, :-1].split(PIECE, dim=1):
+        logits, state = model(piece, state)
+        probabilities = distribution(logits.flatten(0, 1).cpu(), temperature)  # (B * PIECE, V)
+        total += torch.special.entr(probabilities).sum(dim=-1).view(len(texts), -1).sum(dim=1)
+    return (total / (numbers.shape[1] - 1)).numpy()
+
+
+def repetition(text):
+    """The share of the text's 8-grams that have stood in it before."""
+    grams = [text[i : i + GRAM] for i in range(len(text) - GRAM + 1)]
+    return 1 - len(set(grams)) / len(grams)
+
+
+def words(text):
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def misspelt(text, known):
+    """The share of the text's words that are not among the known; None where it has none but a first and a last."""
+    whole = words(text)[1:-1]
+    return sum(word not in known for word in whole) / len(whole) if whole else None
+
+
+def mean_and_error(values):
+    """Over texts: the mean, and its standard error; None where there are too few values for it."""
+    values = [value for value in values if value is not None]
+    mean = float(np.mean(values)) if values else None
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return {"mean": mean, "standard_error": error}
+
+
+def measure(model, data, config):
+    """A row of numbers for each temperature, one for the test part, and the samples to be shown."""
+    known = set(words(data.convert_to_string(data.train)))
+    test = in_pieces(data.test, config.length)
+    rows, samples = [], []
+    for temperature in TEMPERATURES:
+        texts = write_texts(model, data, temperature, config)
+        row = {"temperature": temperature, **measure_texts(model, data, texts, temperature, known, config.device)}
+        row["entropy_along_test"] = mean_and_error(entropy(model, test, temperature, config.device))
+        rows.append(row)
+        print(line(f"temperature {temperature:g}", row))
+        if temperature in SHOWN:
+            samples.append({"temperature": temperature, "text": data.convert_to_string(texts[0][:SHOWN_LENGTH])})
+    held_out = measure_texts(model, data, test, 1, known, config.device)
+    print(line("test part", held_out))
+    return {"temperatures": rows, "test": held_out, "samples": samples}
+
+
+def measure_texts(model, data, texts, temperature, known, device):
+    strings = [data.convert_to_string(text) for text in texts]
+    return {
+        "entropy": mean_and_error(entropy(model, texts, temperature, device)),
+        "repetition": mean_and_error([repetition(string) for string in strings]),
+        "misspelt": mean_and_error([misspelt(string, known) for string in strings]),
+    }
+
+
+def line(name, row):
+    """A row of the table that is printed."""
+    values = [row[column]["mean"] for column in ("entropy", "repetition", "misspelt")]
+    shown = ["-" if value is None else f"{value:.3f}" for value in values]
+    return f"{name:>16}: entropy {shown[0]} nats, 8-grams repeated {shown[1]}, words misspelt {shown[2]}"
+
+
+def curve(axis, rows, column, value="mean", **style):
+    """A column of the rows against the temperature, its mean with the standard error."""
+    at = [row["temperature"] for row in rows]
+    values = np.array([row[column][value] for row in rows], dtype=float)  # None becomes NaN: no point
+    errors = np.array([row[column]["standard_error"] for row in rows], dtype=float) if value == "mean" else None
+    axis.errorbar(at, values, errors, **{"marker": "o", **style})
+
+
+def level(axis, value, label, color="#d55e00", linestyle="--"):
+    """The test part's own value, which no temperature changes."""
+    axis.axhline(value, label=label, color=color, linestyle=linestyle)
+
+
+def save(figure, axes, path):
+    """Complete the axes; write the figure as .png and .pdf."""
+    for axis in axes:
+        axis.set(xlabel="temperature")
+        axis.set_ylim(bottom=0)
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
+    for ending in (".png", ".pdf"):
+        save_figure(figure, path.with_suffix(ending))
+
+
+def draw(results, path):
+    """The three measures against the temperature, as .png and .pdf whatever the ending of `path` is."""
+    rows, test = results["temperatures"], results["test"]
+    figure, axes = new_figure(7.2, 3.0, ncols=3)
+    curve(axes[0], rows, "entropy", label="along its own text")
+    curve(axes[0], rows, "entropy_along_test", label="along the test part", marker="s", color="#0072b2", linestyle="-.")
+    for axis, column in ((axes[1], "repetition"), (axes[2], "misspelt")):
+        curve(axis, rows, column, label="generated")
+        level(axis, test[column]["mean"], "test part")
+    axes[0].set(ylabel="entropy (nats per character)")
+    axes[1].set(ylabel="share of 8-grams repeated")
+    axes[2].set(ylabel="share of words misspelt")
+    save(figure, axes, path)
+
+
+def main(argv=None):
+    description = "What the temperature does to the texts that a checkpoint writes, as numbers."
+    config = parser("temperature.py", description, "temperature").parse_args(argv)
+    model, data, facts = load(config)
+    results = {**facts, **measure(model, data, config)}
+    for sample in results["samples"]:
+        print(f"--- temperature {sample['temperature']:g}\n{sample['text']}")
+    write_json(config.output, results)
+    figure = Path(config.figures) / "temperature.png"
+    draw(results, figure)
+    print(f"see {config.output} and {figure}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
