@@ -8,7 +8,7 @@ READY := .venv/.ready
 DEMO := summaries/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint clean
+.PHONY: help demo test test-slow figures lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,10 +31,15 @@ demo: $(READY) ## a network remembers twenty digits, another writes fairy tales;
 	@echo "== TensorBoard logs"; echo "$(BIN)/tensorboard --logdir $(DEMO)"
 
 test: $(READY) ## the tests, about five minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 test-slow: $(READY) ## the tests that train to a target or kill processes
 	$(BIN)/python -m pytest -m slow
+
+figures: $(READY) ## every figure, from the results in report/results
+	$(BIN)/python part1/gradient_plots.py
+	$(BIN)/python part1/plots.py
+	$(BIN)/python part2/plots.py --to report/figures
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
