@@ -107,8 +107,16 @@ class StopAll(StopRequest):
             os.kill(worker.pid, signal.SIGTERM)
 
 
-def run_all(todo, folder, workers):
+def outcome(result):
+    solved = f"solved at {result['solved_at']}" if result["solved_at"] else "not solved"
+    return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
+
+
+def run_all(todo, folder, workers, run_cell=run_cell, outcome=outcome, after_each=lambda: None):
     """Run the cells {name: configuration}, `workers` at once.
+
+    Part 2 runs its own cells with this: run_cell(config, folder) returns an exit status, outcome(result) the words for
+    a finished cell's result.json, and after_each() is called when one has finished.
 
     Returns:
         ({name of a cell that failed: why}, exit status of the signal that stopped the sweep, or 0).
@@ -127,12 +135,8 @@ def run_all(todo, folder, workers):
             if error or future.result() == 0:
                 tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
                 bar.update()
+                after_each()
     return failed, stop.status
-
-
-def outcome(result):
-    solved = f"solved at {result['solved_at']}" if result["solved_at"] else "not solved"
-    return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
 
 
 def write_table(path, folders):

@@ -7,16 +7,21 @@
     h(t) = k(t) ⊙ h̃(t) + (1 - k(t)) ⊙ h(t-1)         (16)
 
 So the assignment (variant "assignment"). The Phased LSTM's public code takes h̃ from the proposal, tanh(c̃(t)) ⊙ o(t)
-(variant "phased"). Both are the LSTM where k = 1 and keep the state as it is where k = 0.
+(variant "phased"). Both are the LSTM where k = 1 and keep the state as it is where k = 0. That code has peepholes too,
+from c to the gates i, f and o; the assignment's cell has none, and neither has this one in either variant.
+
+B batch, T steps, D input features, H hidden units, K classes. Sequences of unequal length are padded in front, so that
+all end together; a padded step is a closed gate, k = 0, and leaves h = c = 0.
 """
 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from part1.lstm import LSTM, gates, stack
 from part1.vanilla_rnn import time_first
+from part2.manual_backward import GatedLSTMFunction, GateFunction
 from part2.time_gate import random_gate
 
 VARIANTS = ("assignment", "phased")
@@ -41,9 +46,10 @@ class GatedLSTM(LSTM):
         seq_length ... seed: as for the LSTM.
         gate: a TimeGate; by default τ ~ U(2, 2T) and s ~ U(0, τ) for each unit, r_on = 1, all fixed.
         variant: "assignment" or "phased".
+        backward: whose backward pass trains it, "autograd" or the "manual" one of part2/manual_backward.py.
 
     Raises:
-        ValueError: an unknown variant.
+        ValueError: an unknown variant or backward.
     """
 
     def __init__(
@@ -58,26 +64,30 @@ class GatedLSTM(LSTM):
         seed=42,
         gate=None,
         variant="assignment",
+        backward="autograd",
     ):
-        super().__init__(seq_length, input_dim, num_hidden, num_classes, batch_size, device, init, seed)
+        super().__init__(seq_length, input_dim, num_hidden, num_classes, batch_size, device, init, seed, backward)
         if variant not in VARIANTS:
             raise ValueError(f"the variants are {' and '.join(VARIANTS)}, not {variant!r}")
         self.gate = (gate or random_gate(num_hidden, 2, 2 * seq_length, seed=seed)).to(device)
         self.variant = variant
 
-    def forward(self, x, times=None):
+    def forward(self, x, times=None, lengths=None):
         """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K).
 
         times: (T,) or (B, T), when each input comes; by default 1 ... T.
+        lengths: (B,), how many steps of each row count, the last ones; by default all T.
         """
-        return self.last_logits(self.steps(x, times))
+        if self.backward == "manual" and not torch.jit.is_tracing():  # a drawing of the graph wants the clear loop
+            return self.read_out(self.packed(x, times, lengths))
+        return self.last_logits(self.steps(x, times, lengths))
 
-    def steps(self, x, times=None):
+    def steps(self, x, times=None, lengths=None):
         """Yield a GatedStep for each input."""
         W_x, W_h, b = self.joined()
         x = time_first(x)  # (T, B, D)
         h = c = x.new_zeros(x.shape[1], self.W_gh.shape[0])
-        for W_x_x, k in zip(x @ W_x.T, self.openings(times, x), strict=True):
+        for W_x_x, k in zip(x @ W_x.T, self.openings(times, x, lengths), strict=True):
             g, i, f, o = gates(W_x_x + h @ W_h.T + b)  # eqs. 4-7
             c_tilde = g * i + c * f  # eq. 13
             c = k * c_tilde + (1 - k) * c  # eq. 14
@@ -85,8 +95,8 @@ class GatedLSTM(LSTM):
             h = k * h_tilde + (1 - k) * h  # eq. 16
             yield GatedStep(h, c, g, i, f, o, k)
 
-    def openings(self, times, x):
-        """k at each of the T steps of x (T, B, D): (T, B, H), with 1 for B or H where all are alike."""
+    def openings(self, times, x, lengths=None):
+        """k at each of the T steps of x (T, B, D): (T, B, H), with 1 for B or H where all are alike; 0 in padding."""
         if times is None:
             times = torch.arange(1, len(x) + 1)
         k = self.gate(times)
@@ -94,9 +104,79 @@ class GatedLSTM(LSTM):
             k = k.unsqueeze(-1)  # (..., T, 1)
         if k.dim() == 2:
             k = k.unsqueeze(0)  # (1, T, ...)
-        return k.transpose(0, 1).to(x.dtype)
+        k = k.transpose(0, 1).to(x.dtype)
+        return k if lengths is None else k * valid_steps(lengths, len(x)).unsqueeze(-1).to(k)
 
-    def states(self, x, times=None):
+    def packed(self, x, times=None, lengths=None):
+        """h(T), (B, H), by the hand-written pass: the samples of all rows packed as it wants them, padding left out."""
+        x = time_first(x)  # (T, B, D)
+        T, B = x.shape[:2]
+        times = torch.arange(1, T + 1) if times is None else times
+        times = times.expand(B, T).T.to(x.device)  # (T, B)
+        lengths = torch.full((B,), T) if lengths is None else lengths.cpu()
+        order = lengths.argsort(descending=True, stable=True)
+        there = valid_steps(lengths[order], T)  # (T, B), the longest row first
+        x, k = x[:, order][there], self.packed_openings(times[:, order][there], x.dtype)  # (N, D), (N, H)
+        rows = there.sum(dim=1)
+        return GatedLSTMFunction.apply(x, k, *self.joined(), rows[rows > 0].tolist(), self.variant)[order.argsort()]
+
+    def packed_openings(self, times, dtype):
+        """k of all units at the times (N,): (N, H), with its hand-written backward pass."""
+        rhythm = (value.expand(self.W_gh.shape[0]) for value in (self.gate.tau, self.gate.s, self.gate.r_on))
+        return GateFunction.apply(times.double(), *rhythm, self.gate.leak if self.gate.training else 0.0, dtype)
+
+    def states(self, x, times=None, lengths=None):
         """What happened on the way: {"h", "c", "g", "i", "f", "o"}, each (B, T, H), and "k", which has 1 for B or H
         where all are alike."""
-        return stack(self.steps(x, times))
+        return stack(self.steps(x, times, lengths))
+
+
+class AlwaysOpen(nn.Module):
+    """The gate of a cell that has none: k(t) = 1."""
+
+    per_unit = False
+
+    def forward(self, t):
+        return torch.ones_like(t, dtype=torch.float64)
+
+
+class TimedLSTM(GatedLSTM):
+    """Part 1's LSTM on the same data: its gate never closes, and each time stamp is one more input, D + 1 in all.
+
+    Args:
+        seq_length ... seed, backward: as for the GatedLSTM; input_dim is D, without the time.
+    """
+
+    def __init__(
+        self,
+        seq_length,
+        input_dim,
+        num_hidden,
+        num_classes,
+        batch_size,
+        device="cpu",
+        init="forget1",
+        seed=42,
+        backward="autograd",
+    ):
+        sizes = (seq_length, input_dim + 1, num_hidden, num_classes, batch_size)
+        super().__init__(*sizes, device, init, seed, gate=AlwaysOpen(), backward=backward)
+
+    def steps(self, x, times, lengths=None):
+        return super().steps(with_time(x, times), times, lengths)
+
+    def packed(self, x, times, lengths=None):
+        return super().packed(with_time(x, times), times, lengths)
+
+    def packed_openings(self, times, dtype):
+        return self.gate(times).to(dtype).unsqueeze(1).expand(-1, self.W_gh.shape[0])
+
+
+def with_time(x, times):
+    """x (B, T, D) and times (B, T) side by side: (B, T, D + 1)."""
+    return torch.cat((x, times.unsqueeze(-1).to(x)), dim=2)
+
+
+def valid_steps(lengths, T):
+    """Which of T steps belong to sequences of these lengths that all end together: bools (T, B)."""
+    return torch.arange(T, device=lengths.device).unsqueeze(1) >= T - lengths

@@ -1,64 +1,75 @@
 # SPDX-License-Identifier: MIT
-"""Every figure of part 2: the time gate k(t) of question 2.1.
+"""Every figure of part 2: drawings of the gate and of the cell, and what report/results/part2 holds.
 
 python part2/plots.py
+
+Drawings need nothing and are always made; a figure of results is made where its results are.
 """
 
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    sys.path[0] = str(ROOT)
 
 import torch
 
 from common import cli
 from common.cli import UserError
 from common.figure import new_figure, save_figure
+from part2.cell_plots import draw_cell, draw_states
+from part2.result_plots import RESULT_FIGURES, draw_start_raster
 from part2.time_gate import TimeGate
 
-FIGURES = Path(__file__).resolve().parents[1] / "report" / "figures"
+FIGURES, RESULTS = ROOT / "report" / "figures", ROOT / "report" / "results" / "part2"
 τ, S, R_ON = 5.0, 1.5, 0.4
+WIDTH = 3.5  # inches: a column
 
 
 def draw_gate(path):
     """k(t) over φ(t), with τ, s and r_on as dimension lines: the conceptual drawing of question 2.1."""
     gate = TimeGate(τ, S, R_ON)
-    t = torch.linspace(0, 13, 2601, dtype=torch.float64)
-    figure, axis = new_figure(6.0, 3.2)
-    axis.plot(t, gate(t), label="k(t), the gate")
-    axis.plot(
-        *broken(t, gate.phase(t)), color="grey", linestyle=":", linewidth=1, label="φ(t), the place in the period"
-    )
-    dimension(axis, 0, S, 1.12, "s")
-    dimension(axis, S, S + τ, 1.12, "τ")
-    dimension(axis, S + τ, S + τ + R_ON * τ, 1.12, r"$r_{on}$τ")
-    axis.axhline(R_ON, xmax=0.98, color="#0072b2", linewidth=0.8, linestyle="--")
-    axis.text(13.05, R_ON, r"$r_{on}$", va="center", color="#0072b2")
-    axis.annotate("open", (S + R_ON * τ / 2, 0.45), ha="center")
-    axis.annotate("closed: state kept", (S + (1 + R_ON) * τ / 2, 0.06), ha="center")
-    axis.set(xlabel="time t (steps)", ylabel="k(t), φ(t)", xlim=(0, 13), ylim=(0, 1.3), yticks=[0, 0.5, 1])
+    t = torch.linspace(0, 12, 2401, dtype=torch.float64)
+    figure, axis = new_figure(WIDTH, 2.6)
+    axis.plot(*broken(t, gate.phase(t)), color="grey", linestyle=":", linewidth=1, label="phase φ(t)")
+    axis.plot(t, gate(t), label="gate k(t)")
+    dimension(axis, 0, S, 1.15, "s")
+    dimension(axis, S, S + τ, 1.15, "τ")
+    dimension(axis, S + τ, S + τ + R_ON * τ, 1.15, r"$r_{on}\,$τ")
+    axis.plot([S + τ + R_ON * τ, 12], [R_ON, R_ON], color="#0072b2", linewidth=0.8, linestyle="--")
+    axis.text(12.1, R_ON, r"$r_{on}$", va="center", color="#0072b2")
+    for place in (S, S + τ):
+        axis.text(place + R_ON * τ / 2, 0.08, "open", ha="center", fontsize=7)
+    axis.text(S + (1 + R_ON) * τ / 2, 0.08, "closed:\nstate kept", ha="center", fontsize=7)
+    axis.set(xlabel="time t (steps)", ylabel="k(t), φ(t)", xlim=(0, 12), ylim=(0, 1.38), yticks=[0, 0.5, 1])
+    axis.spines.left.set_bounds(0, 1)
     axis.grid(False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     save_figure(figure, path)
 
 
 def draw_effects(path):
-    """k(t) before and after a change of one parameter, φ(t) in the background; one panel a parameter."""
-    changes = (
-        ("a longer period", f"τ = {τ:g}", f"τ = {1.6 * τ:g}", TimeGate(1.6 * τ, S, R_ON)),
-        ("a later opening", f"s = {S:g}", f"s = {S + 1.5:g}", TimeGate(τ, S + 1.5, R_ON)),
-        ("open for longer", f"r_on = {R_ON:g}", f"r_on = {2 * R_ON:g}", TimeGate(τ, S, 2 * R_ON)),
+    """The gate, and the gate after a change of each parameter, φ(t) after it in the background: 2 × 2."""
+    before = TimeGate(τ, S, R_ON)
+    panels = (
+        (f"τ = {τ:g}, s = {S:g}, $r_{{on}}$ = {R_ON:g}", before),
+        (f"longer period: τ = {1.6 * τ:g}", TimeGate(1.6 * τ, S, R_ON)),
+        (f"later opening: s = {S + 1.5:g}", TimeGate(τ, S + 1.5, R_ON)),
+        (f"longer open: $r_{{on}}$ = {2 * R_ON:g}", TimeGate(τ, S, 2 * R_ON)),
     )
     t = torch.linspace(0, 16, 3201, dtype=torch.float64)
-    figure, axes = new_figure(6.0, 4.6, nrows=3, sharex=True)
-    for axis, (title, before, after, gate) in zip(axes, changes, strict=True):
-        axis.plot(*broken(t, gate.phase(t)), color="lightgrey", linestyle="-", linewidth=1, label="φ(t) after")
-        axis.plot(t, TimeGate(τ, S, R_ON)(t), label=before)
-        axis.plot(t, gate(t), label=after)
-        axis.set(title=title, ylabel="k(t)", ylim=(0, 1.08), xlim=(0, 16))
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[-1].set_xlabel("time t (steps)")
+    figure, axes = new_figure(WIDTH, 3.1, nrows=2, ncols=2, sharex=True, sharey=True)
+    for axis, (title, gate) in zip(axes.flat, panels, strict=True):
+        axis.plot(*broken(t, gate.phase(t)), color="grey", linestyle=":", linewidth=1, label="φ(t)")
+        if gate is not before:
+            axis.plot(t, before(t), color="#999999", linestyle="-", linewidth=1, label="k(t) before")
+        axis.plot(t, gate(t), color="#d55e00" if gate is not before else "black", linestyle="-", label="k(t)")
+        axis.set(ylim=(0, 1.08), xlim=(0, 16), xticks=[0, 5, 10, 15])
+        axis.set_title(title, fontsize=8)
+    for axis in axes[1]:
+        axis.set_xlabel("time t (steps)")
+    figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save_figure(figure, path)
 
 
@@ -77,17 +88,36 @@ def dimension(axis, start, end, height, label):
     axis.text((start + end) / 2, height + 0.03, label, ha="center", va="bottom")
 
 
+DRAWINGS = {
+    "time_gate": draw_gate,
+    "time_gate_parameters": draw_effects,
+    "gated_cell": draw_cell,
+    "gated_states": draw_states,
+    "gate_raster": draw_start_raster,
+}
+
+
 def main(argv=None):
-    parser = cli.Parser(prog="plots.py", description="Draw the time gate.")
+    parser = cli.Parser(prog="plots.py", description="Draw the time gate, its cell, and the results of part 2.")
     parser.add_argument("--to", default=str(FIGURES), metavar="DIR", help="where the figures go, as PNG and PDF")
-    folder = Path(parser.parse_args(argv).to)
+    parser.add_argument("--results", default=str(RESULTS), metavar="DIR", help="where the results are")
+    config = parser.parse_args(argv)
+    folder, results = Path(config.to), Path(config.results)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with --to") from None
-    for name, draw in (("time_gate", draw_gate), ("time_gate_parameters", draw_effects)):
+    for name, draw in DRAWINGS.items():
         for ending in ("png", "pdf"):
             draw(folder / f"{name}.{ending}")
+        print(f"see {folder / name}.png")
+    for name, (draw, needed) in RESULT_FIGURES.items():
+        missing = [file for file in needed if not (results / file).exists()]
+        if missing:
+            print(f"no {name}: {results / missing[0]} is not there yet")
+            continue
+        for ending in ("png", "pdf"):
+            draw(results, folder / f"{name}.{ending}")
         print(f"see {folder / name}.png")
     return 0
 

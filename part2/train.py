@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Train the LSTM with the time gate: question 2.2 and 2.3 on a task that part 1 has measured.
+"""Train the LSTM with the time gate: questions 2.2 and 2.3.
+
+On palindromes, which part 1 has measured, with part 1's loop; or on the timed tasks for which such gates were made,
+beside the LSTM, with the loop of part2/train_timed.py.
 
 python part2/train.py --task palindrome --input_length 10
 python part2/train.py --task palindrome --input_length 20 --tau 2 40 --r_on 0.5 --learn tau s --variant phased
+python part2/train.py --task frequency --sampling async
+python part2/train.py --task frequency --sampling async --model_type LSTM --init chrono
+python part2/train.py --task adding --input_length 200 --max_minutes 10
 """
 
 import sys
@@ -13,15 +19,15 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 from common import cli
 from common.cli import UserError
-from part1.flags import add_flags
-from part1.init import LSTM_INIT
 from part1.train import start
-from part2.gated_lstm import VARIANTS, GatedLSTM
+from part2 import train_timed
+from part2.flags import palindrome_label, parser, task_of
+from part2.gated_lstm import GatedLSTM
 from part2.time_gate import random_gate
 
 
 def build_model(config):
-    """The gated LSTM of a configuration, with its initial weights and rhythms."""
+    """The gated LSTM for palindromes, with its initial weights and rhythms."""
     tau_low, tau_high = (2, 2 * config.input_length) if config.tau is None else (config.tau[0], config.tau[-1])
     rhythm = (tau_low, tau_high, config.s, config.r_on, config.learn, config.leak, config.seed)
     try:
@@ -29,46 +35,17 @@ def build_model(config):
     except ValueError as error:
         raise UserError(f"{error}; see --tau, --s and --r_on") from None
     sizes = (config.input_length, config.input_dim, config.num_hidden, config.num_classes, config.batch_size)
-    return GatedLSTM(*sizes, config.device, config.init, config.seed, gate, config.variant)
-
-
-def parser():
-    p = cli.Parser(prog="train.py", description="Train the LSTM with the time gate.")
-    p.add_argument("--task", choices=["palindrome"], default="palindrome", help="what is learned")
-    g = p.add_argument_group("time gate (times are t = 1 ... T)")
-    g.add_argument(
-        "--tau",
-        type=cli.positive,
-        nargs="+",
-        metavar="τ",
-        help="the period: one value, or two between which each unit's is drawn; by default 2 and 2T",
-    )
-    g.add_argument("--s", type=cli.real(), metavar="s", help="the shift; by default drawn from 0 ... τ for each unit")
-    g.add_argument(
-        "--r_on", type=cli.probability, default=1.0, help="the share of the period in which the gate is open"
-    )
-    g.add_argument("--learn", nargs="*", choices=["tau", "s", "r_on"], default=[], help="what the optimizer moves")
-    g.add_argument("--leak", type=cli.fraction, default=0.0, help="α, the leak of the closed phase in training")
-    g.add_argument("--variant", choices=VARIANTS, default="assignment", help="h̃ from the gated c, or from the proposal")
-    add_flags(p, inits=sorted(LSTM_INIT))
-    return p
-
-
-def label(config):
-    """The cell, its variant, and what of its gate is not the default."""
-    name, defaults = f"GatedLSTM-{config.variant}", parser()
-    for flag in ("tau", "s", "r_on", "leak", "learn"):
-        value = getattr(config, flag)
-        if value != defaults.get_default(flag):
-            name += "-" + "-".join([flag, *map(str, value if isinstance(value, list) else [value])])
-    return name
+    return GatedLSTM(*sizes, config.device, config.init, config.seed, gate, config.variant, config.backward)
 
 
 def main(argv=None):
-    config, given = parser().parse_with_given(argv)
+    task = task_of(argv)
+    config, given = parser(task).parse_with_given(argv)
+    if task != "palindrome":
+        return train_timed.start(config, given)
     if config.tau is not None and (len(config.tau) > 2 or config.tau[0] > config.tau[-1]):
         raise UserError("--tau takes one period, or two between which to draw, the lower one first")
-    config.model_type = label(config)
+    config.model_type = palindrome_label(config)
     return start(config, given, build_model, "part2")
 
 

@@ -23,7 +23,8 @@ ALL_SCRIPTS = sorted(
 )
 TINY = {
     "part1/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
-    "part2/train.py": "--train_steps 2 --batch_size 4 --eval_every 100",
+    "part2/train.py": "--train_steps 2 --batch_size 4 --eval_every 100 --num_hidden 8",
+    "part2/learnability.py": "--quick --to learnability.json",
     "part3/train_text.py": "--train_steps 2",
     "part3/generate.py": "--length 20",
     "part3/evaluate.py": "--part validation --warm_up 100",

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from part1 import train as part1_train
-from part2 import plots, train
+from part2 import train
 
 TINY = ["--num_hidden", 8, "--input_length", 3, "--batch_size", 16, "--train_steps", 4, "--print_every", 2]
 
@@ -31,7 +31,8 @@ def same(a, b):
 
 
 GATE_FLAGS = {
-    "task": None,  # one choice so far
+    "task": None,  # see test_train_timed.py for the others
+    "backward": None,  # see test_manual_backward.py: the same gradients
     "tau": ("--tau", 3, 4),
     "s": ("--s", 0.3),
     "r_on": ("--r_on", 0.7),
@@ -85,11 +86,11 @@ def test_checkpoints_of_the_two_parts_are_kept_apart(tiny, run_script):
     assert status == 2 and "not a checkpoint of part1" in err
 
 
-def test_the_gate_figures(tmp_path, run_script):
-    status, _, err = run_script(plots.main, "--to", tmp_path / "figures")
-    assert status == 0, err
-    names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert names == {f"{name}.{end}" for name in ("time_gate", "time_gate_parameters") for end in ("png", "pdf")}
+def test_the_two_backward_passes_train_alike(tiny):
+    flags = ["--learn", "tau", "s", "r_on", "--r_on", 0.6, "--variant", "phased", "--leak", 0.01]
+    a, b = (weights(tiny(*flags, "--backward", backward)) for backward in ("manual", "autograd"))
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=1e-4, msg=name)
 
 
 @pytest.mark.slow

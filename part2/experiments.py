@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The measured tables of part 2: the gated LSTM beside the LSTM on the timed tasks; what is finished is not run again.
+
+    python part2/experiments.py --grid frequency --dry_run
+    python part2/experiments.py --grid frequency --sampling standard async --workers 2
+    python part2/experiments.py --grid adding
+
+A cell is one run of part2/train.py in a folder of its own below --summary_path, as in part1/sweep.py: it goes on from
+its checkpoint after a stop, a call skips it once it has its result.json, and --task_id of --num_tasks shares the cells
+out. Every finished cell is a row of report/results/part2/GRID.csv, its validation curve in GRID_curves.csv and what
+became of its τ, s and r_on, for the first seed alone, in GRID_rhythms.csv. First comes one seed of everything, then the
+next.
+"""
+
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import csv
+import functools
+import signal
+from contextlib import redirect_stderr, redirect_stdout
+
+from common import cli
+from common.checkpoint import load_checkpoint
+from common.cli import UserError
+from common.files import replacing, write_json
+from common.run import read_json, read_table
+from part1 import sweep
+from part2.dataset import SAMPLING
+from part2.flags import complete, parser, timed_name
+from part2.train_timed import train
+
+RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part2"
+SEEDS = [42, 43, 44, 45, 46]
+CELLS = {
+    "phased": ["--variant", "phased"],
+    "assignment": ["--variant", "assignment"],
+    "LSTM": ["--model_type", "LSTM"],
+    "LSTM-chrono": ["--model_type", "LSTM", "--init", "chrono"],
+}
+# The target of highres ends a run; the other samplings are cheap enough to train to the end.
+GRIDS = {
+    "frequency": [
+        (["--sampling", "standard"], SEEDS),
+        (["--sampling", "async"], SEEDS),
+        (["--sampling", "highres", "--target", "0.992"], SEEDS[:3]),
+    ],
+    "adding": [([], SEEDS[:3])],
+}
+PASSED = ("train_steps", "num_hidden", "batch_size", "input_length", "eval_every")  # flags of train.py for all cells
+ABOUT = ("sampling", "input_length", "model_type", "variant", "init", "seed")
+MEASURED = (
+    "test_accuracy", "test_loss", "test_mse", "validation", "best_step", "ended_by", "reached_at", "steps", "seconds",
+    "share_open", "multiply_adds", "ceiling", "baseline", "test_size", "date",
+)  # fmt: skip
+
+
+def cells(config):
+    """The cells asked for, {name: configuration}, one seed after the other.
+
+    Raises:
+        SystemExit, UserError: a value that train.py refuses.
+    """
+    found = {}
+    for seed in config.seed or SEEDS:
+        for setting, seeds in GRIDS[config.grid]:
+            if seed not in seeds and not config.seed:
+                continue
+            for cell in config.cell:
+                words = [
+                    *CELLS[cell],
+                    *setting,
+                    *passed(config),
+                    "--seed",
+                    str(seed),
+                    "--max_minutes",
+                    str(config.max_minutes),
+                ]
+                run = parser(config.grid).parse_args(words)
+                if config.sampling and run.sampling not in config.sampling:
+                    continue
+                complete(run)
+                found[f"{timed_name(run)}_steps{run.train_steps}"] = run
+    return found
+
+
+def passed(config):
+    """The words of train.py's command line that stand on this one."""
+    return [word for flag in PASSED if (value := getattr(config, flag)) for word in (f"--{flag}", value)]
+
+
+def run_cell(config, folder):
+    """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
+    if sweep.stopping.is_set():
+        return 128 + signal.SIGTERM
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        checkpoint = load_checkpoint(folder, "part2") if (folder / "checkpoint.pt").exists() else None
+        write_json(folder / "config.json", vars(config))
+        return train(config, folder, checkpoint)[1]
+
+
+def outcome(result):
+    figure = f"accuracy {result['test_accuracy']:.4f}" if "test_loss" in result else f"error {result['test_mse']:.4f}"
+    return f"{figure}, {result['steps']} updates, {result['seconds']:.0f} s, ended by {result['ended_by']}"
+
+
+def write_results(folders, table, curves, rhythms):
+    """The three tables: a row for each finished cell, for each of its evaluations, and for each of its units. Returns
+    how many cells are finished."""
+    folders = [folder for folder in folders if (folder / "result.json").exists()]
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(table) as f, replacing(curves) as g, replacing(rhythms) as h:
+        rows, points, units = (csv.writer(file, lineterminator="\n") for file in (f, g, h))
+        rows.writerow([*ABOUT, *MEASURED, "torch"])
+        points.writerow([*ABOUT, "step", "validation_accuracy", "validation_loss"])
+        units.writerow([*ABOUT, "unit", "tau", "s", "r_on"])
+        for folder in folders:
+            result = read_json(folder / "result.json")
+            settings = {**result["config"], **({"variant": ""} if result["config"]["model_type"] == "LSTM" else {})}
+            about = [settings.get(name, "") for name in ABOUT]
+            measured = [result.get(name, "") for name in MEASURED]
+            rows.writerow([*about, *measured, result["versions"]["torch"]])
+            for row in read_table(folder / "metrics.csv"):
+                if row["validation_loss"]:
+                    figures = (f"{float(row[name]):.4g}" for name in ("validation_accuracy", "validation_loss"))
+                    points.writerow([*about, row["step"], *figures])
+            if result["rhythm"] and settings["seed"] == SEEDS[0]:
+                rhythm = zip(*(result["rhythm"][name] for name in ("tau", "s", "r_on")), strict=True)
+                units.writerows([*about, unit, *values] for unit, values in enumerate(rhythm))
+    return len(folders)
+
+
+def arguments():
+    p = cli.Parser(prog="experiments.py", description="Run the measured tables; what is finished is not run again.")
+    p.add_argument("--grid", choices=GRIDS, default="frequency", help="the task")
+    p.add_argument("--cell", choices=CELLS, nargs="+", default=list(CELLS), help="which of the cells")
+    p.add_argument("--sampling", choices=SAMPLING, nargs="+", help="which samplings of frequency; by default all")
+    p.add_argument("--seed", type=cli.natural, nargs="+", help="which seeds; by default five, for highres three")
+    for flag in PASSED:
+        p.add_argument(f"--{flag}", metavar="VALUE", help=f"train.py's --{flag}, for all cells; then give --to, too")
+    p.add_argument("--max_minutes", type=cli.positive, default=180.0, help="a cell ends after this time of training")
+    p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
+    p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
+    p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
+    p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")
+    p.add_argument("--summary_path", default="./summaries/timed", help="where the cells' run folders are")
+    p.add_argument("--to", default=str(RESULTS), metavar="DIR", help="where the tables go")
+    return p
+
+
+def main(argv=None):
+    config = arguments().parse_args(argv)
+    if config.task_id >= config.num_tasks:
+        raise UserError(f"--task_id {config.task_id} is not one of 0 ... {config.num_tasks - 1} (--num_tasks)")
+    if config.sampling and config.grid != "frequency":
+        raise UserError("--sampling is of --grid frequency; leave it out")
+    if passed(config) and config.to == str(RESULTS) and not config.dry_run:
+        raise UserError("with flags of train.py these are not the measured tables: say with --to where they go")
+    grid, folder = cells(config), Path(config.summary_path)
+    mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
+    todo = {name: cell for name, cell in mine.items() if not (folder / name / "result.json").exists()}
+    print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
+    if config.dry_run:
+        for name in mine:
+            begun = "begun" if (folder / name / "checkpoint.pt").exists() else "to do"
+            print(f"{begun if name in todo else 'finished':>8}  {name}")
+        return 0
+
+    # The table has all of the grid, whatever part of it was asked for now: no call takes another's rows away.
+    listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
+    tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
+    write = functools.partial(write_results, [folder / name for name in listed], *tables)
+    failed, status = sweep.run_all(todo, folder, min(config.workers, max(len(todo), 1)), run_cell, outcome, write)
+    count = write()
+    while count != (again := write()):  # other tasks of the array write it too, and end in any order
+        count = again
+    print(f"{count} cells in {tables[0]}")
+    for name, why in failed.items():
+        print(f"failed: {name}: {why}", file=sys.stderr)
+    return status or (1 if failed else 0)
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Figures of what was measured: the tables of part2/experiments.py and the paths of part2/learnability.py.
+part2/plots.py makes them."""
+
+from statistics import mean
+
+import torch
+
+from common.figure import new_figure, save_figure
+from common.run import read_json, read_table
+from part2 import flags
+from part2.dataset import BASELINE, FrequencyDataset
+from part2.time_gate import TimeGate
+from part2.train_timed import draw_gate
+
+# (model_type, variant, init): label, colour, line style, marker
+CELLS = {
+    ("GatedLSTM", "phased", "forget1"): ("gated, phased", "#d55e00", "-", "o"),
+    ("GatedLSTM", "assignment", "forget1"): ("gated, assignment", "#000000", "--", "s"),
+    ("LSTM", "", "forget1"): ("LSTM", "#0072b2", "-.", "^"),
+    ("LSTM", "", "chrono"): ("LSTM, chrono", "#009e73", ":", "v"),
+}
+SAMPLINGS = {"standard": "standard", "highres": "high resolution", "async": "asynchronous"}
+# The notebook of Neil, Pfeiffer & Liu (2016), percent: with the time gate, and without.
+PAPER = {"standard": (99.3, 89.3), "highres": (99.6, 51.7), "async": (97.9, 69.0)}
+SYMBOLS = {"tau": "τ (steps)", "s": "s (steps)", "r_on": r"$r_{on}$"}
+
+
+def draw_accuracy(results, path):
+    """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey.
+
+    The scale is that of the errors, logarithmic: 99.6 is as far from 99.2 as 96 is from 92.
+    """
+    rows = read_table(results / "frequency.csv")
+    figure, axis = new_figure(3.5, 3.6)
+    for place, sampling in enumerate(SAMPLINGS):
+        for number, (cell, (label, colour, _, marker)) in enumerate(CELLS.items()):
+            errors = [100 - 100 * float(row["test_accuracy"]) for row in rows if of_cell(row, cell, sampling)]
+            x = place + 0.2 * (number - 1.5)
+            if errors:
+                axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none")
+                axis.plot([x - 0.08, x + 0.08], [mean(errors)] * 2, color=colour, linestyle="-")
+        for value, x in zip(PAPER[sampling], (place - 0.2, place + 0.2), strict=True):
+            style = dict(color="#aaaaaa", markersize=18, markeredgewidth=3, zorder=0, label="paper: gate, LSTM")
+            axis.plot(x, 100 - value, "_", **style)
+        ceiling = FrequencyDataset(sampling).ceiling()
+        if ceiling < 1:
+            axis.plot([place - 0.45, place + 0.45], [100 - 100 * ceiling] * 2, ":", color="black", label="ceiling")
+    axis.set(ylabel="held-out accuracy (%)", yscale="log", ylim=(60, 0.2), xlim=(-0.5, len(SAMPLINGS) - 0.5))
+    ticks = [50, 60, 70, 80, 90, 95, 98, 99, 99.5]
+    axis.set_yticks([100 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
+    axis.set_yticks([], minor=True)
+    axis.set_xticks(range(len(SAMPLINGS)), ["standard", "high\nresolution", "asynchronous"])
+    axis.grid(axis="x")
+    once_each(figure, axis, ncols=2)
+    save_figure(figure, path)
+
+
+def of_cell(row, cell, sampling):
+    return (row["model_type"], row["variant"], row["init"]) == cell and row["sampling"] == sampling
+
+
+def once_each(figure, axis, **options):
+    """A legend below the figure with one entry for each label."""
+    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=8, **options)
+
+
+def draw_curves_of(results, path):
+    """Validation accuracy against the update, a line for each seed, one panel for each sampling."""
+    rows = read_table(results / "frequency_curves.csv")
+    figure, axes = new_figure(3.5, 4.6, nrows=3, sharex=True)
+    for axis, (sampling, title) in zip(axes, SAMPLINGS.items(), strict=True):
+        for cell in CELLS:
+            curves(axis, [row for row in rows if of_cell(row, cell, sampling)], cell, "validation_accuracy", 100)
+        ceiling = 100 * FrequencyDataset(sampling).ceiling()
+        if ceiling < 100:
+            axis.axhline(ceiling, color="grey", linewidth=0.8, linestyle="-")
+            axis.text(0, ceiling, "ceiling ", va="bottom", fontsize=7, color="grey")
+        axis.set(ylim=(48, 102), yticks=[50, 75, 100])
+        axis.set_title(title, fontsize=9)
+    axes[1].set_ylabel("validation accuracy (%)")
+    axes[-1].set_xlabel("update")
+    once_each(figure, max(axes, key=lambda axis: len(axis.lines)), ncols=2)
+    save_figure(figure, path)
+
+
+def draw_adding(results, path):
+    """The adding problem: validation error against the update."""
+    rows = read_table(results / "adding_curves.csv")
+    figure, axis = new_figure(3.5, 2.8)
+    for cell in CELLS:
+        curves(axis, [row for row in rows if of_cell(row, cell, "")], cell, "validation_loss", 1)
+    axis.axhline(BASELINE, color="grey", linewidth=0.8, linestyle="-", label="always 1")
+    axis.set(xlabel="update", ylabel="mean squared error", yscale="log")
+    once_each(figure, axis, ncols=2)
+    save_figure(figure, path)
+
+
+def curves(axis, rows, cell, column, scale):
+    """A line for each seed among the rows."""
+    label, colour, style, _ = CELLS[cell]
+    for seed in sorted({row["seed"] for row in rows}):
+        points = [(int(row["step"]), scale * float(row[column])) for row in rows if row["seed"] == seed]
+        axis.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=0.9, label=label)
+
+
+def draw_start_raster(path):
+    """k(t) of the timed tasks' 110 units before training, sorted by their period."""
+    config = flags.parser("frequency").parse_args([])
+    flags.complete(config)
+    raster({"before training": draw_gate(config).eval()}, path)
+
+
+def draw_raster(results, path):
+    """The same after training, for each sampling there is (phased, the first seed)."""
+    rows = [row for row in read_table(results / "frequency_rhythms.csv") if row["variant"] == "phased"]
+    gates = {}
+    for sampling, title in SAMPLINGS.items():
+        chosen = [row for row in rows if row["sampling"] == sampling]
+        if chosen:
+            columns = [
+                torch.tensor([float(row[name]) for row in chosen], dtype=torch.float64) for name in ("tau", "s", "r_on")
+            ]
+            gates[f"trained, {title}"] = TimeGate(*columns)
+    raster(gates, path)
+
+
+def raster(gates, path):
+    """k(t) as grey, units against time: {title: gate} from above to below."""
+    figure, axes = new_figure(3.5, 0.6 + 1.8 * len(gates), nrows=len(gates), squeeze=False, sharex=True)
+    t = torch.linspace(0, 40, 1601, dtype=torch.float64)
+    for axis, (title, gate) in zip(axes[:, 0], gates.items(), strict=True):
+        order = gate.tau.argsort()
+        with torch.no_grad():
+            k = gate(t)[:, order].T.numpy()
+        picture = axis.imshow(
+            k,
+            aspect="auto",
+            interpolation="none",
+            origin="lower",
+            cmap="Greys",
+            vmin=0,
+            vmax=1,
+            extent=(0, 40, 0, len(k)),
+        )
+        axis.set_title(f"{title}: τ from {gate.tau.min():.1f} to {gate.tau.max():.1f}", fontsize=8)
+        axis.set(ylabel="unit, by its τ")
+        axis.grid(False)
+    axes[-1, 0].set_xlabel("time t (units of the data)")
+    figure.colorbar(picture, ax=axes, label="k(t)", ticks=[0, 1], aspect=30)
+    save_figure(figure, path)
+
+
+def draw_paths(results, path):
+    """τ, s and r_on over training: each learned alone, and all three together; the right values as lines."""
+    found = read_json(results / "learnability.json")
+    figure, axes = new_figure(3.5, 4.4, nrows=3, ncols=2, sharex=True, sharey="row")
+    for row, (name, symbol) in enumerate(SYMBOLS.items()):
+        for column, alone in enumerate((True, False)):
+            axis = axes[row, column]
+            for run in found["paths"]:
+                if name in run["learn"] and (len(run["learn"]) == 1) == alone:
+                    _, colour, style, _ = CELLS["GatedLSTM", run["variant"], "forget1"]
+                    label = f"gated, {run['variant']}"
+                    axis.plot(run["steps"], run[name], color=colour, linestyle=style, linewidth=0.9, label=label)
+            axis.axhline(found["task"]["right"][name], color="grey", linewidth=0.8, linestyle=":", label="right value")
+        axes[row, 0].set_ylabel(symbol)
+    axes[0, 0].set_title("learned alone", fontsize=9)
+    axes[0, 1].set_title("all three together", fontsize=9)
+    for axis in axes[-1]:
+        axis.set_xlabel("update")
+    once_each(figure, axes[0, 0], ncols=2)
+    save_figure(figure, path)
+
+
+def draw_gradients(results, path):
+    """The gradient of each at wrong values, its mean over batches and seeds and the spread between batches. What
+    descends to the right value is positive above it and negative below."""
+    found = read_json(results / "learnability.json")
+    figure, axes = new_figure(3.5, 4.8, nrows=3)
+    for axis, (name, symbol) in zip(axes, SYMBOLS.items(), strict=True):
+        for variant in ("phased", "assignment"):
+            _, colour, style, _ = CELLS["GatedLSTM", variant, "forget1"]
+            for leak in sorted({row["leak"] for row in found["gradients"]}):
+                rows = [
+                    row
+                    for row in found["gradients"]
+                    if (row["variant"], row["leak"], row["parameter"]) == (variant, leak, name)
+                ]
+                middle = [mean(values) for values in zip(*(row["mean"] for row in rows), strict=True)]
+                label = f"{variant}, α = {leak:g}"
+                marker = dict(marker="o", markersize=2, linestyle="none") if leak else dict(linestyle=style)
+                axis.plot(rows[0]["values"], middle, color=colour, linewidth=1, label=label, **marker)
+                if not leak:
+                    width = [mean(values) for values in zip(*(row["std"] for row in rows), strict=True)]
+                    band = [[m + sign * w for m, w in zip(middle, width, strict=True)] for sign in (-1, 1)]
+                    axis.fill_between(rows[0]["values"], *band, color=colour, alpha=0.15, linewidth=0)
+        axis.axvline(found["task"]["right"][name], color="grey", linewidth=0.8, linestyle=":")
+        axis.axhline(0, color="grey", linewidth=0.6, linestyle="-")
+        axis.set(xlabel=symbol, ylabel=f"dL/d{symbol.split()[0]}")
+    once_each(figure, axes[0], ncols=2)
+    save_figure(figure, path)
+
+
+# name: (what draws it, the results that it needs)
+RESULT_FIGURES = {
+    "frequency_accuracy": (draw_accuracy, ["frequency.csv"]),
+    "frequency_curves": (draw_curves_of, ["frequency_curves.csv"]),
+    "adding_curves": (draw_adding, ["adding_curves.csv"]),
+    "gate_raster_trained": (draw_raster, ["frequency_rhythms.csv"]),
+    "learned_rhythms": (draw_paths, ["learnability.json"]),
+    "rhythm_gradients": (draw_gradients, ["learnability.json"]),
+}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+import csv
+import json
+
+import pytest
+
+from part2 import experiments, plots
+from part2.plots import DRAWINGS
+from part2.result_plots import CELLS, RESULT_FIGURES, SAMPLINGS
+
+TINY = ["--num_hidden", 6, "--batch_size", 4, "--train_steps", 4, "--eval_every", 2]
+
+
+def names(out):
+    return [line.split()[-1] for line in out.splitlines()[1:] if line.split()[0] in ("to", "finished", "begun")]
+
+
+def table(path):
+    with open(path, newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_the_measured_grids(run_script, tmp_path):
+    argv = ["--dry_run", "--summary_path", tmp_path]
+    found = names(run_script(experiments.main, *argv)[1])
+    count = {name: sum(name in cell for cell in found) for name in ("standard", "async", "highres", "chrono")}
+    assert len(found) == len(set(found)) == 52  # 4 cells: 5 seeds of two samplings, 3 of the third
+    assert count == {"standard": 20, "async": 20, "highres": 12, "chrono": 13}
+    assert all("seed42" in cell for cell in found[:12]) and "seed43" in found[12]  # one seed of everything first
+    assert len(names(run_script(experiments.main, *argv, "--grid", "adding")[1])) == 12
+    shares = [names(run_script(experiments.main, *argv, "--task_id", k, "--num_tasks", 5)[1]) for k in range(5)]
+    assert sorted(cell for share in shares for cell in share) == sorted(found)
+    assert not list(tmp_path.iterdir())
+
+
+def test_high_resolution_has_a_target_and_every_cell_a_time():
+    grid = experiments.cells(experiments.arguments().parse_args([]))
+    assert all(run.max_minutes == 180 for run in grid.values())
+    assert {(run.sampling == "highres", run.target) for run in grid.values()} == {(True, 0.992), (False, None)}
+    assert {run.leak for run in grid.values() if run.variant == "assignment"} == {0.0}
+
+
+def test_cells_run_once_and_their_results_are_tables(run_script, tmp_path):
+    argv = [*TINY, "--sampling", "standard", "--cell", "assignment", "LSTM", "--seed", 42]
+    argv += ["--summary_path", tmp_path / "cells", "--to", tmp_path / "results"]
+    status, out, err = run_script(experiments.main, *argv)
+    assert status == 0 and "2 to do" in out, err
+    gated, plain = table(tmp_path / "results" / "frequency.csv")
+    assert gated["variant"] == "assignment" and plain["variant"] == "" and plain["share_open"] == "1.0"
+    for row, folder in zip((gated, plain), sorted((tmp_path / "cells").iterdir()), strict=True):
+        result = json.loads((folder / "result.json").read_text())
+        assert float(row["test_accuracy"]) == result["test_accuracy"] and row["steps"] == "4" and row["date"]
+    assert [row["step"] for row in table(tmp_path / "results" / "frequency_curves.csv")] == ["2", "4"] * 2
+    units = table(tmp_path / "results" / "frequency_rhythms.csv")
+    assert len(units) == 6 and all(float(row["tau"]) > 2 for row in units)
+
+    before = (folder / "result.json").stat().st_mtime_ns
+    status, out, _ = run_script(experiments.main, *argv)
+    assert status == 0 and "2 finished, 0 to do" in out and (folder / "result.json").stat().st_mtime_ns == before
+    (folder / "result.json").unlink()  # as if it had been stopped: it goes on from its checkpoint
+    status, out, _ = run_script(experiments.main, *argv, "--dry_run")
+    assert "begun" in out
+
+
+def test_failures_are_reported_and_bad_input_is_refused(run_script, tmp_path):
+    status, _, err = run_script(experiments.main, *TINY)
+    assert status == 2 and "--to" in err  # a tiny run never takes the place of the measured table
+    assert run_script(experiments.main, "--task_id", 3)[0] == 2
+    assert run_script(experiments.main, "--grid", "adding", "--sampling", "async")[0] == 2
+    folder = tmp_path / "frequency-standard_LSTM_forget1_H6-batch_size-4_seed42_steps4"
+    folder.mkdir()
+    (folder / "checkpoint.pt").write_text("nothing")
+    argv = [*TINY, "--sampling", "standard", "--cell", "LSTM", "--seed", 42, "--summary_path", tmp_path]
+    status, _, err = run_script(experiments.main, *argv, "--to", tmp_path / "results")
+    assert status == 1 and "damaged" in err
+
+
+def fake_results(folder):
+    """Tables as the experiments write them, with made-up figures."""
+    folder.mkdir()
+    about = [
+        dict(zip(("sampling", "model_type", "variant", "init", "seed"), (sampling, *cell, seed), strict=True))
+        for sampling in ("", *SAMPLINGS)
+        for cell in CELLS
+        for seed in (42, 43)
+    ]
+    write(folder / "frequency.csv", [{**row, "test_accuracy": 0.5 + 0.1 * len(row["init"]) / 3} for row in about])
+    points = [
+        {**row, "step": step, "validation_accuracy": 0.9, "validation_loss": 0.1} for row in about for step in (1, 2)
+    ]
+    for name in ("frequency", "adding"):
+        write(folder / f"{name}_curves.csv", points)
+    units = [{**row, "unit": unit, "tau": 3 + unit, "s": 1, "r_on": 0.5} for row in about[8:16] for unit in range(3)]
+    write(folder / "frequency_rhythms.csv", units)
+
+
+def write(path, rows):
+    with open(path, "w", newline="") as f:
+        out = csv.DictWriter(f, rows[0])
+        out.writeheader()
+        out.writerows(rows)
+
+
+def test_every_figure(tmp_path, run_script):
+    status, out, err = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path / "nothing")
+    assert status == 0 and "is not there yet" in out, err
+    made = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert made == {f"{name}.{end}" for name in DRAWINGS for end in ("png", "pdf")}
+    assert {"time_gate.png", "time_gate_parameters.png", "gated_cell.png", "gate_raster.png"} <= made
+
+    fake_results(tmp_path / "results")
+    status, out, err = run_script(plots.main, "--to", tmp_path / "more", "--results", tmp_path / "results")
+    assert status == 0, err
+    made = {path.name for path in (tmp_path / "more").iterdir()}
+    of_results = RESULT_FIGURES.keys() - {"learned_rhythms", "rhythm_gradients"}  # see test_learnability.py
+    assert made == {f"{name}.{end}" for name in [*DRAWINGS, *of_results] for end in ("png", "pdf")}
+
+
+@pytest.mark.parametrize("argv", [["--to", "/dev/null/x"]])
+def test_a_folder_that_cannot_be_made(run_script, argv):
+    status, _, err = run_script(plots.main, *argv)
+    assert status == 2 and "--to" in err and err.count("\n") == 1
