@@ -31,7 +31,7 @@ demo: $(READY) ## a network remembers twenty digits, another writes fairy tales;
 	@echo "== TensorBoard logs"; echo "$(BIN)/tensorboard --logdir $(DEMO)"
 
 test: $(READY) ## the tests, about five minutes
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n auto --dist loadfile
 
 test-slow: $(READY) ## the tests that train to a target or kill processes
 	$(BIN)/python -m pytest -m slow
