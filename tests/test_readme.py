@@ -29,6 +29,7 @@ TINY = {
     "part3/generate.py": "--length 20",
     "part3/evaluate.py": "--part validation --warm_up 100",
     "part3/temperature.py": "--num_samples 2 --length 50 --output x.json --figures figures",
+    "part3/activations.py": "--output a.json --page p.html --figures figures",
     "part3/novelty.py": "--num_samples 2 --length 50 --output x.json --figures figures",
     "part1/gradient_flow.py": "--train_steps 3 --input_length 6 --num_hidden 8 --to flow.json",
     "part1/gradient_plots.py": "--results flow.json --to figures",
@@ -57,7 +58,7 @@ def test_other_commands_are_known():
     for line in COMMANDS:
         words = line.split()
         job = re.search(r"\bjobs/[\w.]+", line)  # tests/jobs runs them
-        assert words[0] == "python" or " ".join(words[:2]) in known or job and (ROOT / job.group()).exists(), line
+        assert words[0] == "python" or " ".join(words[:2]) in known or (job and (ROOT / job.group()).exists()), line
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in ("demo", "test", "figures", "lint", "clean", "help"):
         assert re.search(rf"^{target}:", makefile, flags=re.M)
