@@ -205,9 +205,9 @@ def test_a_cancelled_job_is_not_requeued_and_another_may_go_on_with_its_run(slur
 
 @needs_slurm
 def test_a_task_of_an_array_requeues_itself_alone(slurm, tmp_path):
-    """The last task to start bears the id of the whole array."""
+    """The last task to start bears the id of the whole array. (A cell of `curves` takes seconds: one is running.)"""
     job = slurm.sbatch(
-        "--array=0-1", "--cpus-per-task=1", f"--output={tmp_path}/%a.out", "jobs/part1_sweep.sbatch", "lengths",
+        "--array=0-1", "--cpus-per-task=1", f"--output={tmp_path}/%a.out", "jobs/part1_sweep.sbatch", "curves",
         "--table", tmp_path / "table.csv", SUMMARIES=tmp_path,
     )  # fmt: skip
     until(lambda: len(list(tmp_path.glob("sweep/*/metrics.csv"))) >= 2)
