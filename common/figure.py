@@ -33,7 +33,9 @@ def new_figure(width=4.8, height=3.0, **subplots):
 def save_figure(figure, path):
     """Write the figure, whole or not at all; the ending of `path` names the format."""
     with replacing(path, "wb") as f:
-        figure.savefig(f, format=str(path).rsplit(".", 1)[-1], dpi=200)
+        ending = str(path).rsplit(".", 1)[-1]
+        undated = {"CreationDate": None} if ending == "pdf" else None  # the same figure is the same file
+        figure.savefig(f, format=ending, dpi=200, metadata=undated)
 
 
 def draw_curves(metrics, panels, path):
