@@ -139,17 +139,29 @@ def run_all(todo, folder, workers, run_cell=run_cell, outcome=outcome, after_eac
     return failed, stop.status
 
 
-def write_table(path, folders):
-    """One row a cell: what was varied, what was measured, with which versions and when."""
+def write_table(path, folder, grid):
+    """One row a finished cell: what was varied, what was measured, with which versions and when.
+
+    A row that the table has already is kept where its cell is of the grid but not finished here: a sweep that has only
+    begun takes nothing away from the results of another machine.
+    """
+    columns = [*VARIED, *MEASURED, "training_accuracy", "torch"]
+    old = read_table(path) if path.exists() else []
+    kept = {tuple(row[name] for name in VARIED): list(row.values()) for row in old if list(row) == columns}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as f:
         table = csv.writer(f, lineterminator="\n")
-        table.writerow([*VARIED, *MEASURED, "training_accuracy", "torch"])
-        for folder in folders:
-            result = read_json(folder / "result.json")
-            config = result["config"]
-            row = [config[name] for name in VARIED] + [result[name] for name in MEASURED]
-            table.writerow([*row, training_accuracy(folder, result["steps"]), result["versions"]["torch"]])
+        table.writerow(columns)
+        for name, config in grid.items():
+            varied = [getattr(config, flag) for flag in VARIED]
+            as_read = tuple("" if value is None else str(value) for value in varied)
+            if (folder / name / "result.json").exists():
+                result = read_json(folder / name / "result.json")
+                measured = [result[column] for column in MEASURED]
+                accuracy = training_accuracy(folder / name, result["steps"])
+                table.writerow([*varied, *measured, accuracy, result["versions"]["torch"]])
+            elif as_read in kept:
+                table.writerow(kept[as_read])
 
 
 def finished_cells(folder, grid):
@@ -214,11 +226,11 @@ def main(argv=None):
     finished = []
     while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
         finished = there
-        write_table(table, finished)
+        write_table(table, folder, grid)
         if config.grid in WITH_CURVES:
             write_curves(table.with_name(f"{table.stem}_curves.csv"), finished)
     if finished:
-        print(f"{len(finished)} of {len(grid)} cells in {table}")
+        print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")
     for name, why in failed.items():
         print(f"failed: {name}: {why}", file=sys.stderr)
     return status or (1 if failed else 0)

@@ -225,11 +225,12 @@ def test_tasks_that_end_together_leave_the_whole_table(run_script, tmp_path, mon
     argv += ["--num_tasks", 2, "--summary_path", tmp_path, "--table", tmp_path / "table.csv"]
     write_table = sweep.write_table
 
-    def write_late(path, folders):
+    def write_late(path, folder, grid):
         monkeypatch.setattr(sweep, "write_table", write_table)
+        write_table(tmp_path / "short.csv", folder, grid)
         (tmp_path / "later.json").rename(result)
         assert run_script(sweep.main, *argv, "--task_id", 1)[0] == 0
-        write_table(path, folders)
+        (tmp_path / "short.csv").replace(path)
 
     monkeypatch.setattr(sweep, "write_table", write_late)
     assert run_script(sweep.main, *argv, "--task_id", 0)[0] == 0

@@ -142,3 +142,19 @@ def test_values_for_flags_that_are_bare_or_left_out(run_script, tmp_path):
     assert status == 0 and "4 cells of 4" in out
     assert sum("reservoir" in name for name in names(out)) == sum("curriculum1.1" in name for name in names(out)) == 2
     assert all("_allsteps4" in name for name in names(out))
+
+
+def test_a_sweep_that_has_begun_keeps_the_rows_of_another_machine(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 2, 3, "--curriculum", "none", 1.1, "--table", tmp_path / "table.csv"]
+    assert run_script(sweep.main, *argv, "--summary_path", tmp_path / "there")[0] == 0
+    before = table(tmp_path / "table.csv")
+    argv += ["--summary_path", tmp_path / "here", "--task_id", 1, "--num_tasks", 4]
+    assert run_script(sweep.main, *argv)[0] == 0
+    after = table(tmp_path / "table.csv")
+    assert len(after) == len(before) == 4 and len(list(tmp_path.glob("here/*"))) == 1
+    for row in (*before, *after):
+        del row["seconds"], row["date"]
+    assert after == before
+    other = [*TINY, "--input_length", 3, "--curriculum", "none", "--table", tmp_path / "table.csv"]
+    assert run_script(sweep.main, *other, "--summary_path", tmp_path / "elsewhere")[0] == 0
+    assert len(table(tmp_path / "table.csv")) == 1  # rows of cells that are not of this grid go
