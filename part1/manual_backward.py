@@ -62,7 +62,8 @@ class LSTMFunction(Function):
             c_before, c = c, torch.mul(g, i).addcmul_(c, f)  # eq. 8
             tanh_c = torch.tanh(c)
             torch.mul(tanh_c, o, out=h)  # eq. 9
-            steps += (g, ifo, c_before, tanh_c)
+            if any(ctx.needs_input_grad):
+                steps += (g, ifo, c_before, tanh_c)
         ctx.save_for_backward(W_x, W_h, s, *steps)
         return h.T.contiguous()
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from part1.lstm import LSTM, gates, stack
+from part1.lstm import LSTM, gates, one_matrix, stack
 from part1.vanilla_rnn import time_first
 from part2.manual_backward import GatedLSTMFunction, GateFunction
 from part2.time_gate import random_gate
@@ -28,7 +28,7 @@ VARIANTS = ("assignment", "phased")
 
 
 class GatedStep(NamedTuple):
-    """One time step: the state (h, c), the four gates, each (B, H), and the time gate, (B, H) or (1, H) or (1, 1)."""
+    """One time step: the state (h, c), the four gates, each (H, B), and the time gate, (H, B) or (H, 1) or (1, 1)."""
 
     h: Tensor
     c: Tensor
@@ -84,11 +84,11 @@ class GatedLSTM(LSTM):
 
     def steps(self, x, times=None, lengths=None):
         """Yield a GatedStep for each input."""
-        W_x, W_h, b = self.joined()
         x = time_first(x)  # (T, B, D)
-        h = c = x.new_zeros(x.shape[1], self.W_gh.shape[0])
-        for W_x_x, k in zip(x @ W_x.T, self.openings(times, x, lengths), strict=True):
-            g, i, f, o = gates(W_x_x + h @ W_h.T + b)  # eqs. 4-7
+        W, b = one_matrix(*self.joined())
+        h = c = x.new_zeros(len(b) // 4, x.shape[1])
+        for x_t, k in zip(x.mT, self.openings(times, x, lengths).mT.contiguous(), strict=True):
+            g, i, f, o = gates(W @ torch.cat((h, x_t)) + b)  # eqs. 4-7
             c_tilde = g * i + c * f  # eq. 13
             c = k * c_tilde + (1 - k) * c  # eq. 14
             h_tilde = torch.tanh(c if self.variant == "assignment" else c_tilde) * o  # eq. 15

@@ -109,7 +109,7 @@ def test_state_gradients_equal_autograd(cls):
     model, x, y = example(cls, SIZE)
     steps = list(model.steps(x))
     wanted = {name: [getattr(step, name) for step in steps] for name in "hc"} if cls is LSTM else {"h": steps}
-    loss = cross_entropy(wanted["h"][-1] @ model.W_ph.T + model.b_p, y, reduction="sum")
+    loss = cross_entropy(wanted["h"][-1].T @ model.W_ph.T + model.b_p, y, reduction="sum")
     with torch.no_grad():
         states = {name: from_zero(value) for name, value in model.states(x).items()}
         dL_dh_T = gradients.error(model, states["h"][-1], y) @ model.W_ph
@@ -118,7 +118,7 @@ def test_state_gradients_equal_autograd(cls):
         else:
             ours = {"h": gradients.rnn_backward(model.W_hh, 1 - states["h"] ** 2, dL_dh_T)}
     for name, values in wanted.items():
-        theirs = torch.stack(torch.autograd.grad(loss, values, retain_graph=True))
+        theirs = torch.stack(torch.autograd.grad(loss, values, retain_graph=True)).mT
         torch.testing.assert_close(ours[name][1:], theirs, rtol=1e-10, atol=1e-14)
 
 
