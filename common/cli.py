@@ -9,6 +9,8 @@ import sys
 
 import torch
 
+from common.memory import keep_memory
+
 
 class UserError(Exception):
     """Something the user can mend. The message names it and the remedy, in one line."""
@@ -50,6 +52,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def run_main(main):
     """Call main() and leave with its status; a UserError becomes its line and status 2, Ctrl-C status 130."""
     program = os.path.basename(sys.argv[0])
+    keep_memory()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no τ
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How fast the networks train, beside torch.nn's and beside the bare matrix products of the same work.
 
-python part1/benchmark.py                                   about ten minutes; leave the machine to it
+python part1/benchmark.py                                   about fifteen minutes; leave the machine to it
 python part1/benchmark.py --input_length 50 --threads 1 --rounds 5
 
 What wins, and why:
@@ -11,10 +11,14 @@ What wins, and why:
 * states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
   loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
 * the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.
-What did not win stands beside what did in operations(), and with its time in the results.
+What did not win stands beside what did in operations(), and with its time in the results. Two Python threads with half
+of the batch each took 1.8 times as long as one with all of it (T = 50, two cores): they wait for one interpreter lock.
 
 One training step is forward, backward, RMSprop at H = B = 128 and one-hot digits. All forms take turns, so that
-whatever else the machine does falls on each; medians and quartiles. Peak memory is that of a process of its own.
+whatever else the machine does falls on each; medians and quartiles. Each comparison is a process of its own, since
+nn.LSTM's time depends on what the process did before: it asks for blocks of all T steps at once, and the C library
+hands them back to the system after each use, until larger ones were freed. So each is made twice, "fresh" as a program
+starts, and "kept" with the library told to keep what it has (two variables of glibc, KEPT below).
 """
 
 import sys
@@ -29,7 +33,7 @@ import resource
 import statistics
 import tempfile
 import time
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 
 import torch
 from torch import nn
@@ -49,7 +53,9 @@ from part1.vanilla_rnn import VanillaRNN
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = {"RNN": (VanillaRNN, nn.RNN, 1), "LSTM": (LSTM, nn.LSTM, 4)}  # ours, theirs, blocks of H rows in the weights
 FORMS = ["readable", "by hand", "torch.nn", "products", "products, oneDNN"]
+KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}  # glibc reads them at the start
 B = H = 128
+CALLS = 20  # of an operation in a turn
 
 
 class TheirModel(nn.Module):
@@ -158,27 +164,39 @@ class Shared:
         self.function()
 
 
+class Turn:
+    """Several calls, so that what they read and write is in the cache, as it is within a loop over t."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self):
+        for _ in range(CALLS):
+            self.function()
+
+
 def measure_operations(rounds):
-    """{operation: {way: microseconds}}, medians, with one thread."""
+    """{operation: {way: microseconds}}, medians of turns of CALLS calls, with one thread."""
     torch.set_num_threads(1)
     found = {}
     for operation, ways in operations().items():
-        seconds = take_turns(ways, rounds)
+        seconds = take_turns({way: Turn(function) for way, function in ways.items()}, rounds)
         found[operation] = {
-            way: round(1e6 * statistics.median(values) / getattr(ways[way], "T", 1), 1)
+            way: round(1e6 * statistics.median(values) / CALLS / getattr(ways[way], "T", 1), 1)
             for way, values in seconds.items()
         }
         print(f"{operation}: {', '.join(f'{way} {value} µs' for way, value in found[operation].items())}")
     return found
 
 
-def peak_memory(cell, T, form):
-    """The growth in bytes of a fresh process's peak memory over three updates."""
+def apart(function, *args):
+    """function(*args), in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(growth, (cell, T, form))
+        return pool.apply(function, args)
 
 
-def growth(cell, T, form):
+def peak_memory(cell, T, form):
+    """The growth in bytes of this process's peak memory over three updates."""
     torch.set_num_threads(1)
     contestants(cell, 2)[form]()  # the libraries' own memory
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -190,22 +208,45 @@ def growth(cell, T, form):
 
 
 def measure_steps(config):
-    """A row for each cell, T, number of threads and form."""
+    """A row for each memory, cell, T, number of threads and form."""
     rows = []
     tasks = [(cell, T, n) for n in config.threads for T in config.input_length for cell in config.model_type]
-    for cell, T, threads in tqdm(tasks, unit="comparison", disable=None):
-        torch.set_num_threads(threads)
-        seconds = take_turns(contestants(cell, T), max(3, config.rounds * 50 // max(T, 50)))
-        medians = {form: statistics.median(values) for form, values in seconds.items()}
-        for form, values in seconds.items():
-            low, _, high = statistics.quantiles(values, n=4)
-            row = dict(cell=cell, T=T, threads=threads, form=form, rounds=len(values))
-            row |= dict(seconds=medians[form], quartiles=[low, high])
-            row |= dict(speed_to_torch_nn=medians["torch.nn"] / medians[form])
-            row |= dict(time_to_products=medians[form] / medians["products"])
-            rows.append(row | dict(peak_bytes=peak_memory(cell, T, form) if threads == 1 else None))
+    tasks = [(memory, *task) for memory in ("fresh", "kept") for task in tasks]
+    for memory, cell, T, threads in tqdm(tasks, unit="comparison", disable=None):
+        with environment(KEPT if memory == "kept" else {}):
+            rows += [dict(memory=memory) | row for row in apart(compare, cell, T, threads, config.rounds)]
+        if (memory, threads) == ("fresh", 1):
+            for row in rows[-len(FORMS) :]:
+                row["peak_bytes"] = apart(peak_memory, cell, T, row["form"])
         said = [f"{row['form']} {row['seconds'] * 1e3:.1f} ms ({row['speed_to_torch_nn']:.2f})" for row in rows[-5:]]
-        tqdm.write(f"{cell} T = {T}, threads {threads}: {', '.join(said)}")
+        tqdm.write(f"{cell} T = {T}, threads {threads}, {memory}: {', '.join(said)}")
+    return rows
+
+
+@contextmanager
+def environment(variables):
+    """The processes that start meanwhile have these variables."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def compare(cell, T, threads, rounds):
+    """A row for each form; rounds are those at T = 50 and below, and longer sequences have fewer."""
+    torch.set_num_threads(threads)
+    seconds = take_turns(contestants(cell, T), max(3, rounds * 50 // max(T, 50)))
+    medians = {form: statistics.median(values) for form, values in seconds.items()}
+    rows = []
+    for form, values in seconds.items():
+        low, _, high = statistics.quantiles(values, n=4)
+        row = dict(cell=cell, T=T, threads=threads, form=form, rounds=len(values))
+        row |= dict(seconds=medians[form], quartiles=[low, high])
+        row |= dict(speed_to_torch_nn=medians["torch.nn"] / medians[form])
+        rows.append(row | dict(time_to_products=medians[form] / medians["products"]))
     return rows
 
 
@@ -249,18 +290,19 @@ def measure_sweep(cells, updates):
 
 
 def draw(rows, path):
-    """Time per step of the sequence against T, in microseconds."""
+    """Time per step of the sequence against T, in microseconds: filled marks as a program starts, hollow "kept"."""
     threads = sorted({row["threads"] for row in rows})
     figure, axes = new_figure(7.0, 2.6 * len(threads), nrows=len(threads), ncols=2, sharex=True, squeeze=False)
     for line_axes, n in zip(axes, threads, strict=True):
         for axis, cell in zip(line_axes, CELLS, strict=True):
             for form, marker in zip(FORMS, "os^xv", strict=True):
                 points = [row for row in rows if (row["cell"], row["threads"], row["form"]) == (cell, n, form)]
-                per_step = [row["seconds"] / row["T"] * 1e6 for row in points]
-                axis.plot([row["T"] for row in points], per_step, marker=marker, label=form)
+                fresh, kept = ([row for row in points if row["memory"] == memory] for memory in ("fresh", "kept"))
+                (line,) = axis.plot(*per_step(fresh), marker=marker, label=form)
+                axis.plot(*per_step(kept), marker, color=line.get_color(), markerfacecolor="none")
             axis.set(xscale="log", ylim=(0, None))
             axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}", fontsize=9)
-            axis.set_xticks([row["T"] for row in points], [f"{row['T']:,}" for row in points])
+            axis.set_xticks([row["T"] for row in fresh], [f"{row['T']:,}" for row in fresh])
             axis.minorticks_off()
         line_axes[0].set_ylabel("µs per step t of an update")
     for axis in axes[-1]:
@@ -269,12 +311,17 @@ def draw(rows, path):
     save_figure(figure, path)
 
 
+def per_step(rows):
+    """T, and the time of an update divided by T in microseconds."""
+    return [row["T"] for row in rows], [row["seconds"] / row["T"] * 1e6 for row in rows]
+
+
 def parser():
     p = cli.Parser(prog="benchmark.py", description="Speed of the networks of part 1 beside torch.nn's.")
     p.add_argument("--model_type", nargs="+", choices=CELLS, default=list(CELLS), help="the cells")
     p.add_argument("--input_length", type=cli.positive_int, nargs="+", default=[20, 50, 200, 1000], metavar="T")
     p.add_argument("--threads", type=cli.positive_int, nargs="+", default=[1, 2], help="of the CPU")
-    p.add_argument("--rounds", type=cli.whole(3), default=60, help="turns at T = 50 and below; fewer above")
+    p.add_argument("--rounds", type=cli.whole(3), default=60, help="turns at T = 50 and below, fewer above")
     p.add_argument("--updates", type=cli.positive_int, default=500, help="of the runs of train.py and sweep.py")
     p.add_argument("--to", default=ROOT / "report" / "results" / "part1" / "speed.json", help="the results")
     p.add_argument("--figure", default=ROOT / "report" / "figures" / "speed.png", help="the picture, and a .pdf")
@@ -287,9 +334,9 @@ def main(argv=None):
     trains = [measure_train(model_type, 50, config.updates, 3) for model_type in config.model_type]
     for row in trains:
         print("train.py, {model_type}, T = {T}: {ratio:.3f} times its bare updates".format(**row))
-    cells = measure_sweep(4, config.updates)
+    cells = measure_sweep(4, 2 * config.updates)
     print(f"sweep.py: two workers do {cells['cells_per_hour_ratio']:.2f} times the cells of one")
-    result = dict(rows=rows, operations=measure_operations(20 * config.rounds), train=trains, sweep=cells)
+    result = dict(rows=rows, operations=measure_operations(config.rounds), train=trains, sweep=cells)
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     for ending in (".png", ".pdf"):

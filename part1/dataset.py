@@ -108,5 +108,6 @@ def encode(digits, input_dim):
     if input_dim == 1:
         return digits.unsqueeze(-1)  # (B, T, 1)
     if input_dim == NUM_DIGITS:
-        return torch.nn.functional.one_hot(digits.long(), NUM_DIGITS).to(digits.dtype)  # (B, T, 10)
+        rows = torch.eye(NUM_DIGITS, dtype=digits.dtype, device=digits.device)
+        return torch.nn.functional.embedding(digits.long(), rows)  # (B, T, 10)
     raise ValueError(f"digits are fed as scalars (input_dim 1) or one-hot (input_dim 10), not {input_dim}")

@@ -31,6 +31,7 @@ from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import replacing, write_json
+from common.memory import keep_memory
 from common.run import StopRequest, read_json, read_table
 from part1 import flags, train
 from part1.grids import GRIDS, WITH_CURVES
@@ -88,6 +89,7 @@ def begin_worker(event):
     """In each worker: one thread, the event that says to stop, and no death by a signal between two cells."""
     global stopping
     stopping = event
+    keep_memory()
     torch.set_num_threads(1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # while a cell trains, its StopRequest listens

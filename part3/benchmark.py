@@ -7,7 +7,8 @@ python part3/benchmark.py                  some minutes; leave the machine to it
   runs of different lengths, beside an update of nn.LSTM and nn.Linear on random characters;
 * start: from the command to the first update, without `import torch`;
 * read: a text of 100 million characters to numbers;
-* generate: characters per second of one text, and of 64 side by side, beside a bare loop of nn.LSTM steps.
+* generate: characters per second of one text, and of 64 side by side, beside a bare loop of nn.LSTM steps; with one
+  thread and with two.
 
 What wins: one-hot rows come from an embedding look-up; nn.LSTM is oneDNN's, but for single characters, where oneDNN
 would rearrange all weights at each call (see sampling.advance); the text is one byte a character, windows are slices.
@@ -142,8 +143,9 @@ def bare_characters(config, V, B):
     return steps
 
 
-def measure_generating(txt_file, length, rounds):
+def measure_generating(txt_file, length, rounds, threads):
     """Characters per second of one text and of 64, and of bare loops of as many: medians over rounds."""
+    torch.set_num_threads(threads)
     config = flags.parser().parse_args(["--txt_file", txt_file, "--device", "cpu"])
     V = len(Vocabulary(read_text(txt_file)))
     model = build_model(config, V).eval()
@@ -161,7 +163,8 @@ def measure_generating(txt_file, length, rounds):
             bare(length)
             rates[f"{name}, bare"].append(B * length / (time.perf_counter() - began))
     medians = {name: statistics.median(values[1:]) for name, values in rates.items()}
-    found = {"characters_per_second": {name: round(value) for name, value in medians.items()}}
+    found = {"threads": threads}
+    found["characters_per_second"] = {name: round(value) for name, value in medians.items()}
     found["one_to_bare"] = medians["one"] / medians["one, bare"]
     found["batch_to_bare"] = medians["64"] / medians["64, bare"]
     return found | {"batch_to_one": medians["64"] / medians["one"]}
@@ -188,9 +191,10 @@ def main(argv=None):
     print("start: {seconds:.1f} s, {beyond_import_seconds:.1f} of them beyond import torch".format(**start))
     reading = measure_reading(config.characters)
     print("reading: {characters:,} characters in {seconds:.1f} s".format(**reading))
-    generating = measure_generating(config.txt_file, config.length, config.rounds)
-    said = "generating: one text at {one_to_bare:.2f} of a bare loop; 64 texts at {batch_to_one:.1f} times one"
-    print(said.format(**generating))
+    generating = [measure_generating(config.txt_file, config.length, config.rounds, threads) for threads in (1, 2)]
+    said = "generating, threads {threads}: one text {one_to_bare:.2f} of a bare loop, 64 {batch_to_one:.1f} times one"
+    for row in generating:
+        print(said.format(**row))
     result = dict(training=training, start=start, reading=reading, generating=generating)
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})

@@ -2,6 +2,7 @@
 """The benchmark of part 1 measures what it says (how fast anything is, no test asks)."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -10,16 +11,17 @@ from part1 import benchmark
 
 
 @pytest.mark.slow  # a process for each peak of memory, and the sweep's workers
-def test_benchmark_in_tiny_form(tmp_path, run_script, monkeypatch):
-    monkeypatch.setattr(benchmark, "B", 8)
+def test_benchmark_in_tiny_form(tmp_path, run_script):
     argv = ["--model_type", "RNN", "--input_length", 3, "--threads", 1, "--rounds", 3, "--updates", 5]
     argv += ["--to", tmp_path / "new" / "speed.json", "--figure", tmp_path / "speed.png"]
     status, out, _ = run_script(benchmark.main, *argv)
     assert status == 0 and "two workers do" in out
     found = json.loads((tmp_path / "new" / "speed.json").read_text())
-    assert [row["form"] for row in found["rows"]] == benchmark.FORMS
-    assert all(row["seconds"] > 0 and row["rounds"] == 3 and row["peak_bytes"] >= 0 for row in found["rows"])
-    assert next(row for row in found["rows"] if row["form"] == "torch.nn")["speed_to_torch_nn"] == 1
+    assert [row["form"] for row in found["rows"]] == 2 * benchmark.FORMS
+    assert [row["memory"] for row in found["rows"]] == 5 * ["fresh"] + 5 * ["kept"]
+    assert all(row["seconds"] > 0 and row["rounds"] == 3 for row in found["rows"])
+    assert all(row["peak_bytes"] >= 0 for row in found["rows"][:5])
+    assert [row["speed_to_torch_nn"] for row in found["rows"] if row["form"] == "torch.nn"] == [1, 1]
     assert all(value > 0 for ways in found["operations"].values() for value in ways.values())
     assert found["train"][0]["updates"] == 5 and found["sweep"]["cells"] == 4 and found["machine"]["torch"]
     assert (tmp_path / "speed.png").exists() and (tmp_path / "speed.pdf").exists()
@@ -30,6 +32,14 @@ def test_all_forms_take_turns():
     forms = {name: lambda name=name: order.append(name) for name in "abc"}
     seconds = benchmark.take_turns(forms, 2)
     assert "".join(order) == "abc" + "bca" + "cab" and all(len(values) == 2 for values in seconds.values())
+
+
+def test_variables_reach_the_processes_that_start_meanwhile(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")
+    with benchmark.environment(benchmark.KEPT):
+        inside = [benchmark.apart(os.getenv, name) for name in benchmark.KEPT]
+    assert inside == list(benchmark.KEPT.values())
+    assert os.environ["MALLOC_TRIM_THRESHOLD_"] == "7" and "MALLOC_MMAP_THRESHOLD_" not in os.environ
 
 
 def test_every_step_trains(monkeypatch):

@@ -17,7 +17,8 @@ def test_benchmark_in_tiny_form(tmp_path, run_script, text_file):
     found = json.loads((tmp_path / "new" / "speed.json").read_text())
     assert found["reading"]["characters"] >= 200_000 and found["reading"]["bytes_a_character"] == 1
     assert found["start"]["seconds"] > found["start"]["import_torch_seconds"] > 0
-    assert set(found["generating"]["characters_per_second"]) == {"one", "one, bare", "64", "64, bare"}
+    assert [row["threads"] for row in found["generating"]] == [1, 2]
+    assert set(found["generating"][1]["characters_per_second"]) == {"one", "one, bare", "64", "64, bare"}
     assert found["training"]["updates"] == 3 and found["machine"]["processor"]
 
 
