@@ -41,13 +41,13 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.figure import new_figure, save_figure
 from common.files import write_json
 from common.machine import machine, today
 from part1 import sweep, train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
 from part1.lstm import LSTM
 from part1.product import product
+from part1.speed_plots import draw_speed
 from part1.vanilla_rnn import VanillaRNN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -289,33 +289,6 @@ def measure_sweep(cells, updates):
     return dict(cells=cells, updates=updates, seconds=seconds, cells_per_hour_ratio=seconds[1] / seconds[2])
 
 
-def draw(rows, path):
-    """Time per step of the sequence against T, in microseconds: filled marks as a program starts, hollow "kept"."""
-    threads = sorted({row["threads"] for row in rows})
-    figure, axes = new_figure(7.0, 2.6 * len(threads), nrows=len(threads), ncols=2, sharex=True, squeeze=False)
-    for line_axes, n in zip(axes, threads, strict=True):
-        for axis, cell in zip(line_axes, CELLS, strict=True):
-            for form, marker in zip(FORMS, "os^xv", strict=True):
-                points = [row for row in rows if (row["cell"], row["threads"], row["form"]) == (cell, n, form)]
-                fresh, kept = ([row for row in points if row["memory"] == memory] for memory in ("fresh", "kept"))
-                (line,) = axis.plot(*per_step(fresh), marker=marker, label=form)
-                axis.plot(*per_step(kept), marker, color=line.get_color(), markerfacecolor="none")
-            axis.set(xscale="log", ylim=(0, None))
-            axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}", fontsize=9)
-            axis.set_xticks([row["T"] for row in fresh], [f"{row['T']:,}" for row in fresh])
-            axis.minorticks_off()
-        line_axes[0].set_ylabel("µs per step t of an update")
-    for axis in axes[-1]:
-        axis.set_xlabel("inputs T")
-    axes[0, 1].legend(fontsize=7)
-    save_figure(figure, path)
-
-
-def per_step(rows):
-    """T, and the time of an update divided by T in microseconds."""
-    return [row["T"] for row in rows], [row["seconds"] / row["T"] * 1e6 for row in rows]
-
-
 def parser():
     p = cli.Parser(prog="benchmark.py", description="Speed of the networks of part 1 beside torch.nn's.")
     p.add_argument("--model_type", nargs="+", choices=CELLS, default=list(CELLS), help="the cells")
@@ -340,7 +313,7 @@ def main(argv=None):
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     for ending in (".png", ".pdf"):
-        draw(rows, Path(config.figure).with_suffix(ending))
+        draw_speed(result, Path(config.figure).with_suffix(ending))
     print(f"see {config.to} and {config.figure}")
     return 0
 

@@ -41,13 +41,13 @@ GRIDS = {
     "reach": [
         block("RNN", LONG[:4], init=["latch"]),
         block("RNN", LONG[4:], init=["latch"], seed=THREE),
+        block("RNN", LONG[:4], optimizer=["adam"], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1]),
         block("RNN", [50, 100, 200], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1]),
         block("LSTM", [50, 100, 200, 500], init=["chrono"], curriculum=[None, 1.1]),
         block("LSTM", LONG[:4], init=["latch"]),
         block("LSTM", LONG[4:-1], init=["latch"], seed=THREE),
         block("RNN", [50, 100, 200], init=["orthogonal"], learning_rate=[0.0001]),
         block("LSTM", [50, 100, 200], init=["forget1"]),
-        block("RNN", [500], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1], seed=THREE),
     ],
     # The two cells want different learning rates.
     "learning_rates": [

@@ -15,7 +15,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 from common import cli
 from common.cli import UserError
 from common.run import read_json
-from part1 import memory_plots, sweep_plots
+from part1 import memory_plots, speed_plots, sweep_plots
 from part1.run_plots import draw_accuracy_against_length
 from part1.sweep_plots import read_results
 
@@ -29,6 +29,7 @@ FIGURES = {  # name: (who draws it, the results that it needs)
     "capacity_clipping": (sweep_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv"]),
     "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv"]),
     "traces": (memory_plots.draw_traces, ["traces.json"]),
+    "speed": (speed_plots.draw_speed, ["speed.json"]),
     "explained": (memory_plots.draw_explained, ["traces.json"]),
 }
 

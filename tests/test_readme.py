@@ -35,6 +35,8 @@ TINY = {
     "part1/gradient_plots.py": "--results flow.json --to figures",
     "part3/numpy_rnn.py": "--max_updates 3",
     "part1/sweep.py": "--table table.csv",
+    "part1/benchmark.py": "--help",  # tests/part1/test_benchmark.py runs it in small, and part 3's likewise
+    "part3/benchmark.py": "--help",
 }
 
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""The figure of what benchmark.py measured."""
+
+from common.figure import new_figure, save_figure
+
+MARKERS = "os^xv"
+
+
+def draw_speed(result, path):
+    """The time of an update per step t against T: filled marks in a process as it starts, hollow ones where the C
+    library keeps freed memory (see benchmark.py)."""
+    rows = result["rows"]
+    threads, cells = sorted({row["threads"] for row in rows}), list(dict.fromkeys(row["cell"] for row in rows))
+    figure, axes = new_figure(
+        3.5 * len(cells), 2.5 * len(threads) + 0.4, nrows=len(threads), ncols=len(cells), sharex=True, squeeze=False
+    )
+    for line_axes, n in zip(axes, threads, strict=True):
+        for axis, cell in zip(line_axes, cells, strict=True):
+            draw_cell(axis, [row for row in rows if (row["cell"], row["threads"]) == (cell, n)])
+            axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}", fontsize=9)
+        line_axes[0].set_ylabel("µs per step t of an update")
+    for axis in axes[-1]:
+        axis.set_xlabel("inputs T")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
+    save_figure(figure, path)
+
+
+def draw_cell(axis, rows):
+    forms = list(dict.fromkeys(row["form"] for row in rows))
+    for form, marker in zip(forms, MARKERS, strict=True):
+        fresh, kept = (
+            [row for row in rows if (row["form"], row["memory"]) == (form, memory)] for memory in ("fresh", "kept")
+        )
+        (line,) = axis.plot(*per_step(fresh), marker=marker, label=form)
+        label = "the same, memory kept" if form == "torch.nn" else None
+        axis.plot(*per_step(kept), marker, color=line.get_color(), markerfacecolor="none", label=label)
+    axis.set(xscale="log", ylim=(0, None))
+    axis.set_xticks([row["T"] for row in fresh], [f"{row['T']:,}" for row in fresh])
+    axis.minorticks_off()
+
+
+def per_step(rows):
+    """T, and the time of an update divided by T in microseconds."""
+    return [row["T"] for row in rows], [row["seconds"] / row["T"] * 1e6 for row in rows]
