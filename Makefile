@@ -8,7 +8,7 @@ READY := .venv/.ready
 DEMO := summaries/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow figures lint clean
+.PHONY: help demo test test-slow figures report lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,10 +36,16 @@ test: $(READY) ## the tests, about five minutes
 test-slow: $(READY) ## the tests that train to a target or kill processes
 	$(BIN)/python -m pytest -m slow
 
-figures: $(READY) ## every figure, from the results in report/results
+figures: $(READY) ## every figure and number, from the results in report/results
 	$(BIN)/python part1/gradient_plots.py
 	$(BIN)/python part1/plots.py
 	$(BIN)/python part2/plots.py --to report/figures
+	$(BIN)/python report/make.py
+
+report: figures ## report/report.pdf, where TeX is installed
+	@command -v latexmk >/dev/null || \
+		{ echo "latexmk is missing: on Debian and Ubuntu, apt install latexmk texlive-latex-extra lmodern"; exit 1; }
+	cd report && latexmk -pdf -interaction=nonstopmode -halt-on-error report.tex && latexmk -c report.tex
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .

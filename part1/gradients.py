@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Question 1.1: the gradients of the loss by hand, and the proof that they are right.
 
-python part1/gradients.py --check    hand-written gradients beside autograd and central differences
+python part1/gradients.py --check                    hand-written gradients beside autograd and central differences
+python part1/gradients.py --check --to check.json    and their largest errors in a file
 
 L is the cross-entropy of eq. 3 at step T alone, y the one-hot target, ŷ = softmax(p(T)); vectors are columns.
 
@@ -36,6 +37,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot, pad
 
 from common import cli
+from common.files import write_json
 from part1.lstm import LSTM
 from part1.vanilla_rnn import VanillaRNN, time_first
 
@@ -227,9 +229,10 @@ def relative_error(a, n):
     return gap / scale if scale else 0.0 if gap == 0 else float("inf")
 
 
-def check():
-    """Print the two tables; the exit status is 1 where an error is above its bound."""
-    errors_are_small = []
+def check(to=None):
+    """Print the two tables, and write the largest error of each to a file; the exit status is 1 where an error is above
+    its bound."""
+    errors_are_small, largest = [], {}
     differences = f"fourth-order central differences, h = {STEP:g}"
     for title, reference, bound in (("autograd", autograd_gradients, 1e-10), (differences, difference_gradients, 1e-9)):
         print(f"\nagainst {title}: max|a - n| / max|a| in float64, at most {bound:g}")
@@ -243,16 +246,20 @@ def check():
                 cells = [f"{e:.1e}" if a[name].any() or e else "0 = 0" for a, e in zip(ours, errors, strict=True)]
                 print(f"{form:<16}{name:>6}" + "".join(f"{cell:>14}" for cell in cells))
                 errors_are_small += [e <= bound for e in errors]
+                kind = title.split(",")[0]
+                largest[kind] = max(*errors, largest.get(kind, 0))
     print("\n0 = 0: the gradient is exactly zero at T = 1, by hand and in the reference alike")
     print(f"{sum(errors_are_small)} of {len(errors_are_small)} errors within their bound")
+    if to is not None:
+        write_json(Path(to), dict(errors=len(errors_are_small), within=sum(errors_are_small), largest=largest))
     return 0 if all(errors_are_small) else 1
 
 
 def main(argv=None):
     parser = cli.Parser(prog="gradients.py", description="The gradients of question 1.1 by hand, and their proof.")
     parser.add_argument("--check", action="store_true", required=True, help="against autograd and central differences")
-    parser.parse_args(argv)
-    return check()
+    parser.add_argument("--to", metavar="FILE", help="a file for the largest errors, .json")
+    return check(parser.parse_args(argv).to)
 
 
 if __name__ == "__main__":

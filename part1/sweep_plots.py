@@ -120,7 +120,8 @@ def median_solved(rows):
 
 def network_label(row):
     """An initialisation and what helps it, as a legend has them."""
-    return f"{row['init']}" + " + curriculum" * (row["curriculum"] is not None)
+    label = f"{row['init']}" + " + curriculum" * (row["curriculum"] is not None)
+    return label + ", Adam" * (row["optimizer"] == "adam")
 
 
 def draw_reach(rows, reservoirs, path):

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Values and tables as LaTeX."""
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "‘": "`", "’": "'", "“": "``", "”": "''", "—": "---", "–": "--", "\n": r"\,$\hookleftarrow$ ",
+}  # fmt: skip
+
+
+def escape(text):
+    """Any text as LaTeX shows it."""
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def count(n):
+    """1,700"""
+    return f"{n:,}"
+
+
+def decimals(value, digits):
+    """.9996, with no zero before the point as long as the value is below 1."""
+    text = f"{value:.{digits}f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def power(value):
+    """1.5e-15 as $1.5\\cdot 10^{-15}$"""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return rf"${mantissa}\cdot 10^{{{int(exponent)}}}$"
+
+
+def table(label, caption, columns, header, rows, size="small"):
+    """A floating table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule."""
+    lines = [rf"\begin{{table}}[t]\centering\{size}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
+    lines += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
+    lines += [" & ".join(header) + r" \\", r"\midrule"]
+    lines += [r"\midrule" if row is None else " & ".join(row) + r" \\" for row in rows]
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"

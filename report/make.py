@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The report's numbers and tables, from report/results, into report/generated.
+
+python report/make.py
+
+A number of the text is \\val{NAME}; values.tex defines them all. Each table is a file of its own. What lacks its
+results is named and left out.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
+    sys.path[0] = str(ROOT)
+
+from common import cli
+from common.files import replacing
+from report import tables_part1
+
+ITEMS = [*tables_part1.ITEMS]
+
+
+def make(results):
+    """({name: value}, {table: LaTeX}, [what is missing]) of the results in that folder."""
+    values, tables, missing = {}, {}, []
+    for item in ITEMS:
+        try:
+            found = item(results)
+        except FileNotFoundError as error:
+            missing.append(f"{item.__name__}: {Path(error.filename).relative_to(results)} is missing")
+            continue
+        values |= found.get("values", {})
+        tables |= found.get("tables", {})
+    return values, tables, missing
+
+
+def values_file(values):
+    """\\val's definitions; the values are LaTeX."""
+    lines = ["% Written by report/make.py from report/results; not to be edited."]
+    lines += [rf"\expandafter\def\csname val:{name}\endcsname{{{value}}}" for name, value in sorted(values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv=None):
+    parser = cli.Parser(prog="make.py", description="The report's numbers and tables, from report/results.")
+    parser.add_argument("--results", default=ROOT / "report" / "results", metavar="FOLDER", help="what was measured")
+    parser.add_argument("--to", default=ROOT / "report" / "generated", metavar="FOLDER", help="where the files go")
+    config = parser.parse_args(argv)
+    values, tables, missing = make(Path(config.results))
+    to = Path(config.to)
+    to.mkdir(parents=True, exist_ok=True)
+    for name, text in {"values": values_file(values), **tables}.items():
+        with replacing(to / f"{name}.tex") as f:
+            f.write(text)
+    for line in missing:
+        print(f"left out, {line}")
+    print(f"{len(values)} values and {len(tables)} tables in {to}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

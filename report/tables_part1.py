@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""The numbers and tables of part 1. Each function takes the folder of results and returns values and tables."""
+
+from statistics import mean, median
+
+from common.run import read_json
+from part1.evaluation import SOLVED
+from part1.flags import parser
+from part1.gradients import parameter_count
+from part1.sweep_plots import best_rates, grouped, network_label, read_results, select
+from report.latex import count, decimals, power, table
+
+NAMES = {"sgd": "SGD", "momentum": "momentum .9", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
+
+
+def settings(results):
+    """What runs unless a flag says otherwise, and what counts as solved."""
+    defaults = parser().parse_args([])
+    names = ("learning_rate", "batch_size", "num_hidden", "max_norm")
+    values = {f"default.{name}": f"{getattr(defaults, name):g}" for name in names}
+    return {"values": values | {"solved": decimals(SOLVED, 3), "test_size": count(10_000)}}
+
+
+def gradients(results):
+    found = read_json(results / "part1" / "gradient_check.json")
+    values = {"check.count": count(found["errors"])}
+    values |= {"check.autograd": power(found["largest"]["autograd"])}
+    values |= {"check.differences": power(found["largest"]["fourth-order central differences"])}
+    return {"values": values}
+
+
+def gradient_flow(results):
+    found = read_json(results / "part1" / "gradient_flow.json")
+    return {"values": {"flow.T": count(found["T"]), "flow.palindromes": count(found["palindromes"])}}
+
+
+def parameters(results):
+    n, k = 128, 10
+    counts = [
+        rf"{count(parameter_count(d, n))} at $d = {d}$ ({count(parameter_count(d, n, k))} with the read-out)"
+        for d in (1, k)
+    ]
+    return {"tables": {"parameters": rf"For $n = {n}$ the code counts {' and '.join(counts)}." + "\n"}}
+
+
+def solved_of(rows):
+    """3/5 (1,700): seeds that solved, of all, and the median of their updates."""
+    solved = [row["solved_at"] for row in rows if row["solved_at"] is not None]
+    share = f"{len(solved)}/{len(rows)}"
+    return f"{share} ({count(round(median(solved)))})" if solved else share
+
+
+def lengths(results):
+    """Share solved against T for each cell, digits and initialisation."""
+    rows = read_results(results / "part1" / "lengths.csv")
+    tables, values = {}, {"lengths.steps": count(rows[0]["train_steps"])}
+    for cell, kinds in (
+        ("RNN", [(10, "orthogonal"), (10, "xavier"), (10, "normal"), (1, "orthogonal"), (1, "normal")]),
+        ("LSTM", [(10, "chrono"), (10, "xavier"), (10, "normal"), (1, "chrono"), (1, "normal")]),
+    ):
+        of_cell = select(rows, model_type=cell)
+        body = []
+        for T in sorted({row["input_length"] for row in of_cell}):
+            groups = [select(of_cell, input_length=T, input_dim=D, init=init) for D, init in kinds]
+            body.append([str(T), *(solved_of(group) if group else "" for group in groups)])
+        header = ["$T$", *(f"{'one-hot' if D == 10 else 'scalars'}, {init}" for D, init in kinds)]
+        caption = f"{cell}: seeds that solve $T$, of all seeds, and the median of the updates that they took."
+        name = f"lengths_{cell.lower()}"
+        tables[name] = table(name, caption, "r" + "l" * len(kinds), header, body, size="footnotesize")
+        sanity = select(of_cell, input_length=5, input_dim=1)
+        own = select(sanity, init="orthogonal" if cell == "RNN" else "chrono")
+        if own:
+            values[f"sanity.{cell.lower()}"] = decimals(mean(row["test_accuracy"] for row in own), 4)
+    return {"values": values, "tables": tables}
+
+
+def optimizers(results):
+    rows = read_results(results / "part1" / "optimizers.csv")
+    body = []
+    for optimizer, name in NAMES.items():
+        cells = [name]
+        for cell in ("RNN", "LSTM"):
+            rate = best_rates(select(rows, model_type=cell))[optimizer]
+            group = select(rows, model_type=cell, optimizer=optimizer, learning_rate=rate)
+            cells += [f"{rate:g}", solved_of(group)]
+        body.append(cells)
+    header = ["", "RNN: rate", "solved", "LSTM: rate", "solved"]
+    steps = count(rows[0]["train_steps"])
+    caption = (
+        rf"Question 1.4 measured, $T = 10$, digits as scalars: each optimizer at its best rate, within {steps} updates."
+    )
+    return {"tables": {"optimizers": table("optimizers", caption, "lllll", header, body)}}
+
+
+def learning_rates(results):
+    return {"values": {"rates.steps": count(read_results(results / "part1" / "learning_rates.csv")[0]["train_steps"])}}
+
+
+def protocols(results):
+    rows = read_results(results / "part1" / "protocols.csv")
+    kinds = [("RNN", "normal"), ("RNN", "orthogonal"), ("LSTM", "normal"), ("LSTM", "chrono")]
+    body = []
+    for B in (128, 256, 512):
+        of_batch = select(rows, batch_size=B)
+        for T in sorted({row["input_length"] for row in of_batch}):
+            groups = [select(of_batch, input_length=T, model_type=cell, init=init) for cell, init in kinds]
+            cells = [decimals(mean(row["training_accuracy"] for row in group), 2) if group else "" for group in groups]
+            body.append([str(B), str(T), *cells])
+        body.append(None)
+    steps = count(rows[0]["train_steps"])
+    caption = f"The reports' protocol: mean training accuracy of the last 250 of {steps} updates, digits as scalars."
+    header = ["batch", "$T$", *(f"{cell}, {init}" for cell, init in kinds)]
+    made = table("protocols", caption, "rrllll", header, body[:-1], size="footnotesize")
+    return {"values": {"protocols.steps": steps}, "tables": {"protocols": made}}
+
+
+def reach(results):
+    rows = read_results(results / "part1" / "reach.csv")
+    lengths = sorted({row["input_length"] for row in rows})
+    body, values = [], {}
+    for cell in ("RNN", "LSTM"):
+        groups = {}
+        for row in select(rows, model_type=cell):
+            groups.setdefault((network_label(row), row["learning_rate"]), []).append(row)
+        for (label, rate), group in groups.items():
+            of_length = grouped(group, "input_length")
+            cells = [solved_of(of_length[T]) if T in of_length else "" for T in lengths]
+            body.append([f"{cell} {label}", f"{rate:g}", *cells])
+            if (cell, label) == ("RNN", "orthogonal + curriculum, Adam"):
+                values |= {f"reach.rnn.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
+        body.append(None)
+    header = ["", "rate", *(count(T) for T in lengths)]
+    caption = "Reach: seeds that solve $T$, of all seeds, and the median of their updates; one-hot digits."
+    made = table("reach", caption, "ll" + "l" * len(lengths), header, body[:-1], size="scriptsize")
+    return {"values": values, "tables": {"reach": made}}
+
+
+def transfer(results):
+    rows = read_results(results / "part1" / "transfer.csv")
+    lengths = sorted({row["input_length"] for row in rows})
+    body = []
+    for label, group in grouped(rows, "model_type", "init").items():
+        of_length = grouped(group, "input_length")
+        cells = [
+            decimals(mean(row["test_accuracy"] for row in of_length[T]), 3) if T in of_length else "" for T in lengths
+        ]
+        body.append([" ".join(label), *cells])
+    caption = "Transfer: nets trained at $T = 100$, tested at other lengths without further training; mean over seeds."
+    header = ["", *(count(T) for T in lengths)]
+    return {
+        "tables": {"transfer": table("transfer", caption, "l" * (len(lengths) + 1), header, body, size="footnotesize")}
+    }
+
+
+def speed(results):
+    rows = read_json(results / "part1" / "speed.json")["rows"]
+    values = {}
+    for row in select(rows, cell="LSTM", form="by hand"):
+        kind = "lstm" if row["memory"] == "fresh" else "kept"
+        values[f"speed.{kind}.{row['threads']}.{row['T']}"] = decimals(row["speed_to_torch_nn"], 2)
+    return {"values": values}
+
+
+ITEMS = [
+    settings,
+    gradients,
+    gradient_flow,
+    parameters,
+    lengths,
+    optimizers,
+    learning_rates,
+    protocols,
+    reach,
+    transfer,
+    speed,
+]
