@@ -22,17 +22,28 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
 
+    words = ()  # of the command line
+
     def error(self, message):
+        if "arguments are required" in message:  # a flag that is required may stand there with a typing mistake
+            message = next((self.about(word) for word in self.words if self.mistyped(word)), message)
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
     def parse_args(self, args=None, namespace=None):
+        self.words = sys.argv[1:] if args is None else args
         config, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            if not unknown[0].startswith("-"):
-                self.error(f"{unknown[0]!r} stands without a flag; see --help")
-            near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
-            self.error(f"unknown argument {unknown[0]}" + (f"; did you mean {near[0]}?" if near else "; see --help"))
+            self.error(self.about(unknown[0]))
         return config
+
+    def mistyped(self, word):
+        return word.startswith("--") and word.split("=")[0] not in {*self._option_string_actions, "--"}
+
+    def about(self, unknown):
+        if not unknown.startswith("-"):
+            return f"{unknown!r} stands without a flag; see --help"
+        near = difflib.get_close_matches(unknown.split("=")[0], self._option_string_actions, n=1)
+        return f"unknown argument {unknown}" + (f"; did you mean {near[0]}?" if near else "; see --help")
 
     def parse_with_given(self, args=None):
         """The configuration, and the set of the flags that stand on the command line (not left to their defaults)."""

@@ -86,6 +86,21 @@ def test_errors_are_one_line_with_status_2(parser, capsys, argv, words):
     assert stop.value.code == 2 and err.count("\n") == 1 and all(word in err for word in words), err
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--txt_fiel", "x"], "unknown argument --txt_fiel; did you mean --txt_file?"),
+        (["--txt_fiel=x"], "unknown argument --txt_fiel=x; did you mean --txt_file?"),
+        (["--rate", "1"], "are required: --txt_file"),
+    ],
+)
+def test_a_required_flag_with_a_typing_mistake_is_named_as_one(parser, capsys, argv, words):
+    parser.add_argument("--txt_file", required=True)
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(argv)
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
 def raise_(error):
     raise error
 
