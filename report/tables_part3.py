@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""The numbers and tables of part 3. Each function takes the folder of results and returns values and tables."""
+
+from common.run import read_json
+from part3.flags import parser
+from report.latex import count, decimals, escape, table
+
+# What other documents state. Compressors: bits per character of the same characters, each given what stands before.
+CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
+COMPRESSORS = {"xz -9e": (2.237, 2.324), "PPMd -o8": (1.766, 1.843), "zpaq -m5": (1.673, 1.745)}
+TITLES = {
+    "grimm": "Grimm",
+    "anna_karenina": "Anna Karenina",
+    "democracy": "Democracy",
+    "shakespeare": "Shakespeare",
+    "quijote": "Don Quijote",
+}
+
+
+def read(results, name):
+    return read_json(results / "part3" / f"{name}.json")
+
+
+def settings(results):
+    defaults = parser().parse_args(["--txt_file", "x"])
+    held_out = (1 - defaults.val_fraction - defaults.test_fraction, defaults.val_fraction, defaults.test_fraction)
+    split = " / ".join(f"{100 * share:.0f}" for share in held_out) + r"\,\%"
+    return {"values": {"text.seq_length": str(defaults.seq_length), "text.split": split}}
+
+
+def loss_near(curve, step, within=100):
+    """The mean of a run's loss curve over the updates near one."""
+    near = [loss for at, loss in zip(curve["step"], curve["loss"], strict=True) if abs(at - step) <= within]
+    return sum(near) / len(near)
+
+
+def last_before(curve, step):
+    return next(loss for at, loss in zip(curve["step"][::-1], curve["loss"][::-1], strict=True) if at <= step)
+
+
+def grimm(results):
+    """Training and validation loss of Grimm with and without the state carried, where a report has its own."""
+    runs = read(results, "training")["runs"]
+    body = []
+    for step, theirs in CHOULIARAS_LOSS.items():
+        cells = [count(step), decimals(theirs, 2)]
+        for run in (runs["grimm"], runs["grimm_stream"]):
+            cells += [decimals(loss_near(run["training_curve"], step), 2)]
+            cells += [decimals(last_before(run["validation_curve"], step), 2)]
+        body.append(cells)
+    header = ["update", "report of 2017", "windows: training", "validation", "state carried: training", "validation"]
+    caption = (
+        "Grimm at the template's flags, nats per character: the mean training loss near an update, and the last"
+        " validation loss before it. The report's loss is that of a batch."
+    )
+    return {"tables": {"grimm": table("grimm", caption, "rlllll", header, body, size="footnotesize")}}
+
+
+def samples(results):
+    """Greedy samples over training, with the loss then."""
+    runs = read(results, "training")["runs"]
+    body = []
+    for name in [name for name in ("grimm", "anna_karenina", "quijote") if name in runs]:
+        for sample in runs[name]["samples"]:
+            if sample["temperature"] != 0.5:
+                continue
+            body.append([
+                TITLES[name], count(sample["step"]), decimals(sample["training_loss"], 2),
+                rf"\texttt{{{escape(sample['text'][:60])}}}",
+            ])  # fmt: skip
+        body.append(None)
+    header = ["", "update", "loss", "sample at temperature .5 after a random first character"]
+    caption = "Samples over the course of training, with the mean training loss then (nats per character)."
+    return {"tables": {"samples": table("samples", caption, "lrll", header, body[:-1], size="scriptsize")}}
+
+
+def temperature(results):
+    found = read(results, "temperature")
+    rows = {row["temperature"]: row for row in found["temperatures"]}
+    body = []
+    for sample in found["samples"]:
+        row = rows[sample["temperature"]]
+        numbers = [decimals(row[name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
+        text = rf"\texttt{{{escape(sample['text'][:130])}}}"
+        body.append([f"{sample['temperature']:g}", *numbers, rf"\parbox[t]{{.55\linewidth}}{{\raggedright {text}}}"])
+    numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
+    body += [None, ["test part", *numbers, ""]]
+    header = ["temperature", "entropy", "repeated", "misspelt", "text"]
+    caption = (
+        "Temperature, at the same first character. Entropy in nats per character; the share of 8-grams that have stood"
+        " in the text before; the share of words that are not in the training part. Means over"
+        f" {found['num_samples']} texts of {count(found['length'])} characters."
+    )
+    return {"tables": {"temperature": table("temperature", caption, "lllll", header, body, size="footnotesize")}}
+
+
+def sentences(results):
+    found = read(results, "sentences")
+    body = []
+    for name, run in found["runs"].items():
+        for row in run["rows"]:
+            cells = [rf"\textbf{{{escape(row['prompt'])}}}{escape(row['texts'][T])}" for T in ("0", "0.5")]
+            body.append([TITLES.get(name, name)] + [rf"\parbox[t]{{.41\linewidth}}{{\raggedright {c}}}" for c in cells])
+        body.append(None)
+    steps = count(next(iter(found["runs"].values()))["step"])
+    caption = (
+        f"Sentences finished with {found['length']} characters by models at the template's flags after {steps} updates."
+    )
+    made = table("sentences", caption, "lll", ["", "greedy", "temperature .5"], body[:-1], size="scriptsize")
+    return {"tables": {"sentences": made}}
+
+
+def styles(results):
+    """The four books' texts after one prompt, and each model's loss on the other books' test parts."""
+    found = read(results, "books")
+    names = list(found["runs"])
+    body = []
+    for name, run in found["runs"].items():
+        losses = [decimals(run["test_parts"][other]["bpc"], 2) for other in names]
+        text = rf"\parbox[t]{{.45\linewidth}}{{\raggedright\texttt{{{escape(run['texts']['0.5'])}}}}}"
+        body.append([TITLES[name], *losses, text])
+    caption = (
+        "Style as a number: bits per character of each model (rows) on the test part of each book (columns), and what"
+        f" it writes after “{escape(found['prompt'])}” at temperature .5."
+    )
+    header = ["", *(TITLES[name] for name in names), "text"]
+    return {"tables": {"styles": table("styles", caption, "l" * len(header), header, body, size="scriptsize")}}
+
+
+def heldout(results):
+    """Bits per character of Grimm's held-out parts beside compressors."""
+    body = [[escape(name), *(decimals(value, 3) for value in values)] for name, values in COMPRESSORS.items()]
+    body.append(None)
+    for kind in ("static", "dynamic"):
+        found = [read(results, f"{part}_{kind}")["bpc"] for part in ("validation", "test")]
+        body.append([f"best run, {kind}", *(decimals(value, 3) for value in found)])
+    caption = r"\emph{Grimm's Fairy Tales}, bits per character."
+    return {"tables": {"heldout": table("heldout", caption, "lll", ["", "validation", "test"], body)}}
+
+
+def novelty(results):
+    found = read(results, "novelty")
+    rows = [(f"{row['temperature']:g}", row) for row in found["temperatures"]] + [("test part", found["test"])]
+    body = [
+        [name, f"{row['longest_run']['mean']:.0f}", str(row["longest_run"]["max"]),
+         decimals(row["known_20_grams"]["mean"], 3)]
+        for name, row in rows
+    ]  # fmt: skip
+    header = ["temperature", "longest run, mean", "of all texts", "20-grams of the training part"]
+    caption = (
+        f"Memorised or new: {found['num_samples']} texts of {count(found['length'])} characters at each temperature."
+    )
+    return {"tables": {"novelty": table("novelty", caption, "llll", header, body)}}
+
+
+def numpy_network(results):
+    rows = read(results, "numpy_ablations")["rows"]
+    return {"values": {"numpy.smooth": decimals(min(row["lowest_smooth_loss"] for row in rows), 3)}}
+
+
+ITEMS = [settings, grimm, samples, temperature, sentences, styles, heldout, novelty, numpy_network]
