@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The numbers and tables of part 2. Each function takes the folder of results and returns values and tables."""
+
+from statistics import mean, median, stdev
+
+from common.run import read_json
+from part1.sweep_plots import read_results, select
+from part2.dataset import FrequencyDataset
+from part2.flags import complete, parser
+from part2.result_plots import CELLS, PAPER, SAMPLINGS
+from report.latex import count, decimals, table
+
+NAMES = {"tau": r"$\tau$", "s": "$s$", "r_on": "$r_{on}$"}
+
+
+def of_cell(rows, cell):
+    """The rows of a cell of CELLS; a table has nothing where the LSTM has no variant."""
+    return select(rows, model_type=cell[0], variant=cell[1] or None, init=cell[2])
+
+
+def spread(values, digits):
+    """Mean, standard deviation and number of seeds."""
+    text = f"{mean(values):.{digits}f}"
+    return (rf"{text} $\pm$ {stdev(values):.{digits}f}" if len(values) > 1 else text) + f" ({len(values)})"
+
+
+def frequency(results):
+    rows = read_results(results / "part2" / "frequency.csv")
+    body = []
+    for cell, (label, *_) in CELLS.items():
+        cells = [label]
+        for sampling in SAMPLINGS:
+            group = select(of_cell(rows, cell), sampling=sampling)
+            cells.append(spread([100 * row["test_accuracy"] for row in group], 2) if group else "")
+        body.append(cells)
+    body.append(None)
+    for place, label in enumerate(("the paper's notebook, time gate", "its LSTM")):
+        body.append([label, *(f"{PAPER[sampling][place]:.1f}" for sampling in SAMPLINGS)])
+    header = ["", *SAMPLINGS.values()]
+    caption = "Frequency discrimination: held-out accuracy in per cent, mean, standard deviation and (seeds)."
+    config = parser("frequency").parse_args([])
+    complete(config)
+    gated = [row["share_open"] for row in select(rows, model_type="GatedLSTM", variant="phased", sampling="standard")]
+    values = {
+        "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
+        "frequency.r_on": decimals(config.r_on, 2),
+        "frequency.updates": rf"{100 * mean(gated):.1f}\,\%",
+    }
+    return {"values": values, "tables": {"frequency": table("frequency", caption, "llll", header, body)}}
+
+
+def adding(results):
+    rows = read_results(results / "part2" / "adding.csv")
+    body = []
+    for cell, (label, *_) in CELLS.items():
+        group = of_cell(rows, cell)
+        if group:
+            body.append([label, *(f"{row['test_mse']:.4f}" for row in sorted(group, key=lambda row: row["seed"]))])
+    seeds = sorted({row["seed"] for row in rows})
+    caption = (
+        f"The adding problem over $T = {rows[0]['input_length']}$: mean squared error of each seed; to answer one"
+        f" always costs {decimals(rows[0]['baseline'], 4)}."
+    )
+    made = table("adding", caption, "l" * (len(seeds) + 1), ["", *(f"seed {seed}" for seed in seeds)], body)
+    return {"tables": {"adding": made}}
+
+
+def learnability(results):
+    found = read_json(results / "part2" / "learnability.json")
+    right, groups = found["task"]["right"], {}
+    for row in found["paths"]:
+        groups.setdefault((tuple(row["learn"]), tuple(row["start"].items())), []).append(row)
+    body = []
+    for (learn, start), rows in groups.items():
+        start = dict(start)
+        cells = [", ".join(rf"{NAMES[name]} from {start[name]:g} ({right[name]:g})" for name in learn)]
+        for variant in ("assignment", "phased"):
+            of_variant = select(rows, variant=variant)
+            ends = [median(row[name][-1] for row in of_variant) for name in learn]
+            cells.append(", ".join(f"{end:.2f}" for end in ends))
+            cells.append(decimals(mean(row["accuracy"] for row in of_variant), 3))
+        body.append(cells)
+    header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
+    caption = (
+        f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"
+        f" (median of {len(found['config']['seeds'])} seeds), and the accuracy; the best possible is"
+        f" {decimals(found['task']['best_accuracy'], 3)}."
+    )
+    made = table("learnability", caption, "lllll", header, body, size="footnotesize")
+    return {"tables": {"learnability": made}}
+
+
+ITEMS = [frequency, adding, learnability]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The report says what the results say: its numbers and tables are made anew, and none is typed in by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from report import latex, make, tables_part1
+
+REPORT = Path(__file__).resolve().parents[2] / "report"
+TEXTS = sorted((REPORT / "text").glob("*.tex"))
+ALLOWED = {
+    "of formulas and equations": "10 11 12 13 14 15 16 17 18 20 .5 .08 .16 .96 .533 0.5 .98",
+    "settings and sizes": "20 50 100 200 250 600 25 1.2 1.25 1.0 80",
+    "of other documents": "39 42 1.56 1.68 .15 .20 2.1 2.2 2.3 1.1 1.2 1.3 1.4 1.5 1.6 3.1",
+    "years": "1994 1997 2001 2011 2012 2015 2016 2017 2018",
+}
+
+
+def test_the_committed_numbers_and_tables_are_those_of_the_results(tmp_path, run_script):
+    status, _, _ = run_script(make.main, "--to", tmp_path)
+    assert status == 0
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_text(encoding="utf-8") for path in (REPORT / "generated").iterdir()}
+    assert made == committed, "run make figures"
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.stem != "references"], ids=lambda path: path.stem)
+def test_no_number_is_typed_in_by_hand(path):
+    allowed = {word for words in ALLOWED.values() for word in words.split()}
+    text = re.sub(
+        r"%.*|\\(val|generated|drawn\{[^}]*\}|label|ref|cite|code|made)\{[^}]*\}", "", path.read_text("utf-8")
+    )
+    text = re.sub(r"10\{,\}000|\d[\d.,]*\\linewidth", "", text)
+    typed = {word.rstrip(".,") for word in re.findall(r"\.?\d[\d.,]*", text)}
+    assert {word for word in typed if len(word) > 1} <= allowed
+
+
+def test_a_number_follows_its_result(tmp_path):
+    shutil.copytree(REPORT / "results" / "part1", tmp_path / "part1")
+    before = tables_part1.gradients(tmp_path)["values"]["check.count"]
+    path = tmp_path / "part1" / "gradient_check.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "errors": 12345}))
+    assert (before, tables_part1.gradients(tmp_path)["values"]["check.count"]) == ("290", "12,345")
+
+
+def test_what_is_missing_is_named(tmp_path, run_script):
+    status, out, _ = run_script(make.main, "--results", tmp_path / "none", "--to", tmp_path)
+    assert status == 0 and "left out, reach: part1/reach.csv is missing" in out
+
+
+def test_values_and_texts_as_latex():
+    assert (
+        latex.decimals(0.99961, 4) == ".9996" and latex.decimals(1.0, 2) == "1.00" and latex.decimals(1.4, 2) == "1.40"
+    )
+    assert latex.count(10_000) == "10,000" and latex.power(1.57e-15) == r"$1.6\cdot 10^{-15}$"
+    assert latex.escape("5% & $x_1$ \\{") == r"5\% \& \$x\_1\$ \textbackslash{}\{"
+
+
+def test_solved_of():
+    rows = [{"solved_at": 100}, {"solved_at": None}, {"solved_at": 300}]
+    assert tables_part1.solved_of(rows) == "2/3 (200)" and tables_part1.solved_of(rows[1:2]) == "0/1"
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="TeX is not installed")
+def test_it_compiles(tmp_path):
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-output-directory", tmp_path, "report.tex"]
+    process = subprocess.run(command, cwd=REPORT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout[-1000:]
