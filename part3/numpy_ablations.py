@@ -13,7 +13,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 from common import cli
 from common.files import write_json
 from common.run import read_json
-from part3 import numpy_rnn
+from part3 import numpy_check, numpy_rnn
 
 # Each row: the flags that it changes. RMSprop and SGD stand at the rates that served them best of a few tried.
 ROWS = [
@@ -94,7 +94,9 @@ def main(argv=None):
     rows = []
     for changes in ROWS:
         rows.append(ablate(config, changes))
-        write_json(to, {"rows": rows, "config": kept})  # after each: what is done is kept
+        write_json(
+            to, {"rows": rows, "config": kept, "gradient_errors": numpy_check.errors(0.0)}
+        )  # after each: what is done is kept
     print("\n" + table(rows))
     return 0
 

@@ -16,9 +16,9 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 from common import cli
 from common.files import replacing
-from report import tables_part1, tables_part2, tables_part3
+from report import comparison, tables_part1, tables_part2, tables_part3
 
-ITEMS = [*tables_part1.ITEMS, *tables_part2.ITEMS, *tables_part3.ITEMS]
+ITEMS = [*tables_part1.ITEMS, *tables_part2.ITEMS, *tables_part3.ITEMS, *comparison.ITEMS]
 
 
 def make(results):

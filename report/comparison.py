@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The table of what five documents found, and what is found here on the same setting.
+
+A row: the document, where it says so, what it found in its words and numbers, and a function that says what the results
+here have, with the file that they stand in. T is the number of inputs everywhere: where a document counts the
+palindrome's digits, one is subtracted.
+"""
+
+from statistics import mean
+
+from common.run import read_json
+from part1.sweep_plots import read_results, select
+from report.latex import count, decimals, escape, power, table
+from report.tables_part1 import solved_of
+from report.tables_part3 import loss_near
+
+
+class Results:
+    """The files of results, read when they are asked for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def rows(self, name, **values):
+        return select(read_results(self.folder / "part1" / f"{name}.csv"), **values)
+
+    def text(self, name):
+        return read_json(self.folder / "part3" / f"{name}.json")
+
+
+def longest_on_all_seeds(rows):
+    """The longest T up to which every seed solves every length."""
+    lengths = sorted({row["input_length"] for row in rows})
+    solved = [all(row["solved_at"] for row in select(rows, input_length=T)) for T in lengths]
+    return lengths[solved.index(False) - 1] if False in solved else lengths[-1]
+
+
+def solves(results, grid, lengths, **values):
+    """T = 30: 2/3 (350); ..."""
+    found = [(T, results.rows(grid, input_length=T, **values)) for T in lengths]
+    return "; ".join(f"$T = {T}$: {solved_of(rows)}" for T, rows in found)
+
+
+def protocol(results, cell, lengths):
+    """Mean training accuracy of the last 250 of 2,500 updates, under both initialisations."""
+    said = []
+    for init in ("normal", "orthogonal" if cell == "RNN" else "chrono"):
+        means = [
+            mean(
+                row["training_accuracy"]
+                for row in results.rows("protocols", model_type=cell, init=init, batch_size=128, input_length=T)
+            )
+            for T in lengths
+        ]
+        said.append(f"{init}: {', '.join(decimals(value, 2) for value in means)}")
+    return f"at $T = {', '.join(map(str, lengths))}$, {'; '.join(said)}"
+
+
+def all_lengths(results, cell, init, **values):
+    T = longest_on_all_seeds(results.rows("lengths", model_type=cell, init=init, **values))
+    return f"{init}: every seed up to $T = {T}$"
+
+
+def training_losses(results, names):
+    runs = results.text("training")["runs"]
+    return "; ".join(
+        f"{label} {decimals(loss_near(runs[name]['training_curve'], runs[name]['steps']), 2)}"
+        for name, label in names.items()
+    )
+
+
+def losses_of_grimm(results):
+    runs = results.text("training")["runs"]
+    curves = {"windows": runs["grimm"]["training_curve"], "state carried": runs["grimm_stream"]["training_curve"]}
+    return "; ".join(
+        f"{name} {decimals(loss_near(curve, 3600), 2)} to {decimals(loss_near(curve, 17_401), 2)}"
+        for name, curve in curves.items()
+    )
+
+
+def greedy_sample(results, run):
+    sample = [sample for sample in results.text("training")["runs"][run]["samples"] if sample["temperature"] == 0][-1]
+    return rf"at update {count(sample['step'])}, greedy: \texttt{{{escape(sample['text'][:30])}}}"
+
+
+def finished(results, run, prompt):
+    rows = {row["prompt"]: row["texts"] for row in results.text("sentences")["runs"][run]["rows"]}
+    return rf"\texttt{{{escape(rows[prompt]['0.5'][:60])}}}"
+
+
+def gradient_errors(results):
+    errors = results.text("numpy_ablations")["gradient_errors"]
+    return ", ".join(f"{name} {power(error)}" for name, error in errors.items())
+
+
+def smooth_loss(results):
+    return (
+        f"{decimals(min(row['lowest_smooth_loss'] for row in results.text('numpy_ablations')['rows']), 2)} nats, Grimm"
+    )
+
+
+ROWS = [
+    ("Assignment", "sanity check", "RNN near-perfect at $T = 5$",
+     lambda r: solves(r, "lengths", [5], model_type="RNN", init="orthogonal", input_dim=1), "part1/lengths.csv"),
+    ("", "sanity check", "LSTM near-perfect at $T = 5$",
+     lambda r: solves(r, "lengths", [5], model_type="LSTM", init="chrono", input_dim=1), "part1/lengths.csv"),
+    ("", "section 1.3", r"RNN: more than $\sim 10$ steps are difficult",
+     lambda r: f"{all_lengths(r, 'RNN', 'normal', input_dim=10)}; {all_lengths(r, 'RNN', 'orthogonal', input_dim=10)}",
+     "part1/lengths.csv"),
+    ("Chouliaras", "figure 2", "RNN: 1.0 to $T = 8$, .6 at 9 and 10, .4 at 11 to 14",
+     lambda r: protocol(r, "RNN", [8, 10, 14]), "part1/protocols.csv"),
+    ("", "figure 3", "RNN converges at $T = 14$ with rate .001",
+     lambda r: solves(r, "lengths", [14], model_type="RNN", init="orthogonal", input_dim=10), "part1/lengths.csv"),
+    ("", "figure 4", "LSTM: 1.0 to $T = 12$",
+     lambda r: protocol(r, "LSTM", [8, 12, 14]), "part1/protocols.csv"),
+    ("", "figure 5", "LSTM at $T = 19$, rate .0007, 130 units: 1.0 after 3,000 updates",
+     lambda r: solves(r, "curves", [20], model_type="LSTM"), "part1/curves.csv"),
+    ("", "table 1", "Grimm: 1.24 nats at update 3,600, .94 at 17,401", losses_of_grimm, "part3/training.json"),
+    ("", "figure 7", "Democracy: 1.2 after 60,000 updates; 1.5 with dropout",
+     lambda r: training_losses(r, {"democracy": "without dropout", "democracy_dropout": "with"}),
+     "part3/training.json"),
+    ("", "table 3", "“The prince went to the king, and said: ‘I have”",
+     lambda r: finished(r, "grimm", "The prince went to"), "part3/sentences.json"),
+    ("Gallego", "figure 1", "RNN: $T = 29$ after 895 updates; best .95 at 49, .86 at 99",
+     lambda r: solves(r, "reach", [50, 100, 200], model_type="RNN", optimizer="adam"), "part1/reach.csv"),
+    ("", "figure 2", "LSTM: $T = 499$, first perfect batch at update 175",
+     lambda r: solves(r, "reach", [500], model_type="LSTM", init="latch"), "part1/reach.csv"),
+    ("", "figure 3", "Quijote's training loss above Grimm's",
+     lambda r: training_losses(r, {"grimm": "Grimm", "quijote": "Quijote"}), "part3/training.json"),
+    ("", "table 4", "a Spanish prompt goes on in Spanish",
+     lambda r: finished(r, "quijote", "Mas vale pajaro en mano que ver un ciento v"), "part3/sentences.json"),
+    ("Belli", "figure 1", "RNN, 10,000 updates: 1.0 to 10, then near chance",
+     lambda r: "; ".join(all_lengths(r, "RNN", "normal", input_dim=D) for D in (1, 10)) + " (one-hot)",
+     "part1/lengths.csv"),
+    ("", "figure 2", "orthogonal $\\mathbf W_{hh}$ converges faster, to 20",
+     lambda r: solves(r, "lengths", [10, 20], model_type="RNN", init="orthogonal", input_dim=10), "part1/lengths.csv"),
+    ("", "figure 3", "LSTM: 1.0 to 15",
+     lambda r: solves(r, "lengths", [15, 20], model_type="LSTM", init="normal", input_dim=1), "part1/lengths.csv"),
+    ("", "3.1 b", "Anna Karenina after 100,000 updates",
+     lambda r: greedy_sample(r, "anna_karenina"), "part3/training.json"),
+    ("Assarsson", "(9)", r"gradient errors: $3 \cdot 10^{-10}$ (c) to $2 \cdot 10^{-7}$ (W)",
+     gradient_errors, "part3/numpy_ablations.json"),
+    ("", "figures 1 to 3", "smooth loss 39 to 42 a chunk (1.56 to 1.68 nats), Harry Potter",
+     smooth_loss, "part3/numpy_ablations.json"),
+]  # fmt: skip
+
+
+def comparison(results):
+    found = Results(results)
+    body = [
+        [document, where, rf"\parbox[t]{{.27\linewidth}}{{\raggedright {theirs}}}",
+         rf"\parbox[t]{{.36\linewidth}}{{\raggedright {ours(found)}}}", rf"\texttt{{{escape(file)}}}"]
+        for document, where, theirs, ours, file in ROWS
+    ]  # fmt: skip
+    header = ["document", "where", "found", "here", r"in \texttt{report/results}"]
+    caption = "Row by row. Shares are seeds that solve the length, with the median of their updates."
+    return {"tables": {"comparison": table("comparison", caption, "lllll", header, body, size="scriptsize")}}
+
+
+ITEMS = [comparison]
