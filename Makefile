@@ -8,7 +8,7 @@ READY := .venv/.ready
 DEMO := summaries/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow figures report lint clean
+.PHONY: help demo test test-slow figures report submission lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ report: figures ## report/report.pdf, where TeX is installed
 	@command -v latexmk >/dev/null || \
 		{ echo "latexmk is missing: on Debian and Ubuntu, apt install latexmk texlive-latex-extra lmodern"; exit 1; }
 	cd report && latexmk -pdf -interaction=nonstopmode -halt-on-error report.tex && latexmk -c report.tex
+
+submission: $(READY) ## code and report as NAME_assignment2.zip: make submission NAME=lastname
+	@$(BIN)/python report/submission.py "$(NAME)"
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .

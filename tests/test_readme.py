@@ -62,7 +62,7 @@ def test_other_commands_are_known():
         job = re.search(r"\bjobs/[\w.]+", line)  # tests/jobs runs them
         assert words[0] == "python" or " ".join(words[:2]) in known or (job and (ROOT / job.group()).exists()), line
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("demo", "test", "figures", "report", "lint", "clean", "help"):
+    for target in ("demo", "test", "figures", "report", "submission", "lint", "clean", "help"):
         assert re.search(rf"^{target}:", makefile, flags=re.M)
 
 
