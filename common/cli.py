@@ -19,27 +19,32 @@ class UserError(Exception):
 class Parser(argparse.ArgumentParser):
     """argparse with errors of one line, flags spelt in full, and the nearest flag named after a typing mistake."""
 
+    words = ()  # of the command line
+
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
-
-    words = ()  # of the command line
 
     def error(self, message):
         if "arguments are required" in message:  # a flag that is required may stand there with a typing mistake
             message = next((self.about(word) for word in self.words if self.mistyped(word)), message)
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
-    def parse_args(self, args=None, namespace=None):
+    def parse_known_args(self, args=None, namespace=None):
         self.words = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
+
+    def parse_args(self, args=None, namespace=None):
         config, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(self.about(unknown[0]))
         return config
 
     def mistyped(self, word):
+        """Whether the word looks like a flag and is none."""
         return word.startswith("--") and word.split("=")[0] not in {*self._option_string_actions, "--"}
 
     def about(self, unknown):
+        """What is wrong with a word that nothing takes."""
         if not unknown.startswith("-"):
             return f"{unknown!r} stands without a flag; see --help"
         near = difflib.get_close_matches(unknown.split("=")[0], self._option_string_actions, n=1)

@@ -10,13 +10,13 @@ import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGEST = 2**28  # bytes; larger blocks go back as ever
+LARGEST, LARGEST_BEFORE_2_35 = 2**28, 2**25  # bytes; larger blocks go back as ever. Older glibcs refuse more
 KEPT = 2**30  # bytes at the top of the heap
 
 
 def keep_memory():
     """Tell glibc so, for this process from now on; elsewhere nothing happens."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
-    if mallopt:
-        mallopt(M_MMAP_THRESHOLD, LARGEST)
+    # The second call alone would freeze the first threshold at 128 kB, so that all blocks of a step went back.
+    if mallopt and (mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_THRESHOLD, LARGEST_BEFORE_2_35)):
         mallopt(M_TRIM_THRESHOLD, KEPT)

@@ -18,7 +18,7 @@ One training step is forward, backward, RMSprop at H = B = 128 and one-hot digit
 whatever else the machine does falls on each; medians and quartiles. Each comparison is a process of its own, since
 nn.LSTM's time depends on what the process did before: it asks for blocks of all T steps at once, and the C library
 hands them back to the system after each use, until larger ones were freed. So each is made twice, "fresh" as a program
-starts, and "kept" with the library told to keep what it has (two variables of glibc, KEPT below).
+starts, and "kept" with the library told to keep what it has (two variables of glibc 2.35 or later, KEPT below).
 """
 
 import sys
@@ -218,7 +218,10 @@ def measure_steps(config):
         if (memory, threads) == ("fresh", 1):
             for row in rows[-len(FORMS) :]:
                 row["peak_bytes"] = apart(peak_memory, cell, T, row["form"])
-        said = [f"{row['form']} {row['seconds'] * 1e3:.1f} ms ({row['speed_to_torch_nn']:.2f})" for row in rows[-5:]]
+        said = [
+            f"{row['form']} {row['seconds'] * 1e3:.1f} ms ({row['speed_to_torch_nn']:.2f})"
+            for row in rows[-len(FORMS) :]
+        ]
         tqdm.write(f"{cell} T = {T}, threads {threads}, {memory}: {', '.join(said)}")
     return rows
 

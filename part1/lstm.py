@@ -93,8 +93,8 @@ class LSTM(nn.Module):
     def steps(self, x):
         """Yield an LSTMStep for t = 1 ... T."""
         x = time_first(x).mT  # (T, D, B)
-        W, b = one_matrix(*self.joined())
-        h = c = x.new_zeros(len(b) // 4, x.shape[2])
+        W, b = side_by_side(*self.joined())
+        h = c = x.new_zeros(len(self.b_g), x.shape[2])
         for x_t in x:
             g, i, f, o = gates(W @ torch.cat((h, x_t)) + b)  # eqs. 4-7
             c = g * i + c * f  # eq. 8
@@ -113,7 +113,7 @@ class LSTM(nn.Module):
         return stack(self.steps(x))
 
 
-def one_matrix(W_x, W_h, b):
+def side_by_side(W_x, W_h, b):
     """[W_h W_x], (4H, H+D), and b as a column: one product of h(t-1) above x(t) gives the brackets of eqs. 4-7."""
     return torch.cat((W_h, W_x), dim=1), b.unsqueeze(1)
 

@@ -28,7 +28,7 @@ def draw_speed(result, path):
 
 def draw_cell(axis, rows):
     forms = list(dict.fromkeys(row["form"] for row in rows))
-    for form, marker in zip(forms, MARKERS, strict=True):
+    for form, marker in zip(forms, MARKERS, strict=False):
         fresh, kept = (
             [row for row in rows if (row["form"], row["memory"]) == (form, memory)] for memory in ("fresh", "kept")
         )

@@ -30,7 +30,15 @@ from part1.evaluation import share_right
 from part1.grids import GRIDS, LONG
 from part1.sweep import RESULTS, cells
 
-KEPT = ("model_type", "init", "curriculum", "learning_rate", "seed", "input_length")  # of the configuration
+KEPT = (
+    "model_type",
+    "init",
+    "curriculum",
+    "optimizer",
+    "learning_rate",
+    "seed",
+    "input_length",
+)  # of the configuration
 COLUMNS = [*KEPT, "solved_at", "test_length", "test_size", "accuracy", "torch", "date"]
 
 

@@ -5,7 +5,7 @@
     p(t) = W_ph h(t) + b_p                            (2)
 
 B batch, T steps, D input features, H hidden units, K classes. h(0) = 0. Within the loop states are columns, (H, B), as
-in the equations: that is faster too, since each product's result is one block of memory.
+in the equations.
 """
 
 import torch

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from part1.lstm import LSTM, gates, one_matrix, stack
+from part1.lstm import LSTM, gates, side_by_side, stack
 from part1.vanilla_rnn import time_first
 from part2.manual_backward import GatedLSTMFunction, GateFunction
 from part2.time_gate import random_gate
@@ -28,7 +28,7 @@ VARIANTS = ("assignment", "phased")
 
 
 class GatedStep(NamedTuple):
-    """One time step: the state (h, c), the four gates, each (H, B), and the time gate, (H, B) or (H, 1) or (1, 1)."""
+    """One time step: the state (h, c), the four gates, each (H, B), and the time gate, (H, B) with 1 where alike."""
 
     h: Tensor
     c: Tensor
@@ -85,8 +85,8 @@ class GatedLSTM(LSTM):
     def steps(self, x, times=None, lengths=None):
         """Yield a GatedStep for each input."""
         x = time_first(x)  # (T, B, D)
-        W, b = one_matrix(*self.joined())
-        h = c = x.new_zeros(len(b) // 4, x.shape[1])
+        W, b = side_by_side(*self.joined())
+        h = c = x.new_zeros(len(self.b_g), x.shape[1])
         for x_t, k in zip(x.mT, self.openings(times, x, lengths).mT.contiguous(), strict=True):
             g, i, f, o = gates(W @ torch.cat((h, x_t)) + b)  # eqs. 4-7
             c_tilde = g * i + c * f  # eq. 13

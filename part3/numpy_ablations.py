@@ -91,12 +91,10 @@ def main(argv=None):
     to = config.pop("to")
     kept = {**config, "txt_file": Path(config["txt_file"]).name}  # not where it lay
     del kept["summary_path"]
-    rows = []
+    rows, errors = [], numpy_check.errors(0.0)
     for changes in ROWS:
         rows.append(ablate(config, changes))
-        write_json(
-            to, {"rows": rows, "config": kept, "gradient_errors": numpy_check.errors(0.0)}
-        )  # after each: what is done is kept
+        write_json(to, {"rows": rows, "config": kept, "gradient_errors": errors})  # after each: what is done is kept
     print("\n" + table(rows))
     return 0
 

@@ -15,6 +15,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(ROOT)
 
 from common import cli
+from common.cli import UserError
 from common.files import replacing
 from report import comparison, tables_part1, tables_part2, tables_part3
 
@@ -47,6 +48,8 @@ def main(argv=None):
     parser.add_argument("--results", default=ROOT / "report" / "results", metavar="FOLDER", help="what was measured")
     parser.add_argument("--to", default=ROOT / "report" / "generated", metavar="FOLDER", help="where the files go")
     config = parser.parse_args(argv)
+    if not Path(config.results).is_dir():
+        raise UserError(f"{config.results} is not there; give the folder of results with --results")
     values, tables, missing = make(Path(config.results))
     to = Path(config.to)
     to.mkdir(parents=True, exist_ok=True)

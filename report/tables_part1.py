@@ -4,12 +4,14 @@
 from statistics import mean, median
 
 from common.run import read_json
+from part1.dataset import PalindromeDataset, num_palindromes
 from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.sweep_plots import best_rates, grouped, network_label, read_results, select
 from report.latex import count, decimals, power, table
 
+TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 NAMES = {"sgd": "SGD", "momentum": "momentum .9", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
 
 
@@ -18,7 +20,7 @@ def settings(results):
     defaults = parser().parse_args([])
     names = ("learning_rate", "batch_size", "num_hidden", "max_norm")
     values = {f"default.{name}": f"{getattr(defaults, name):g}" for name in names}
-    return {"values": values | {"solved": decimals(SOLVED, 3), "test_size": count(10_000)}}
+    return {"values": values | {"solved": decimals(SOLVED, 3), "test_size": count(TEST_SIZE)}}
 
 
 def gradients(results):
@@ -53,7 +55,11 @@ def solved_of(rows):
 def lengths(results):
     """Share solved against T for each cell, digits and initialisation."""
     rows = read_results(results / "part1" / "lengths.csv")
+    unsolved = [row for row in select(rows, model_type="RNN") if row["solved_at"] is None]
     tables, values = {}, {"lengths.steps": count(rows[0]["train_steps"])}
+    values["lengths.unsolved_highest"] = decimals(max(row["test_accuracy"] for row in unsolved), 2)
+    values["lengths.unsolved_best"] = decimals(max(row["best_accuracy"] for row in unsolved) - 0.005, 2)
+    values |= {f"palindromes.{T}": count(num_palindromes(T + 1)) for T in (5, 11)}
     for cell, kinds in (
         ("RNN", [(10, "orthogonal"), (10, "xavier"), (10, "normal"), (1, "orthogonal"), (1, "normal")]),
         ("LSTM", [(10, "chrono"), (10, "xavier"), (10, "normal"), (1, "chrono"), (1, "normal")]),
@@ -71,19 +77,17 @@ def lengths(results):
         own = select(sanity, init="orthogonal" if cell == "RNN" else "chrono")
         if own:
             values[f"sanity.{cell.lower()}"] = decimals(mean(row["test_accuracy"] for row in own), 4)
+            values["sanity.seeds"] = str(len(own))
     return {"values": values, "tables": tables}
 
 
 def optimizers(results):
     rows = read_results(results / "part1" / "optimizers.csv")
-    body = []
+    best, body = best_rates(rows), []
     for optimizer, name in NAMES.items():
-        cells = [name]
-        for cell in ("RNN", "LSTM"):
-            rate = best_rates(select(rows, model_type=cell))[optimizer]
-            group = select(rows, model_type=cell, optimizer=optimizer, learning_rate=rate)
-            cells += [f"{rate:g}", solved_of(group)]
-        body.append(cells)
+        groups = [best.get((cell, optimizer)) for cell in ("RNN", "LSTM")]
+        cells = [[f"{group[0]['learning_rate']:g}", solved_of(group)] if group else ["", ""] for group in groups]
+        body.append([name, *cells[0], *cells[1]])
     header = ["", "RNN: rate", "solved", "LSTM: rate", "solved"]
     steps = count(rows[0]["train_steps"])
     caption = (
@@ -119,33 +123,45 @@ def reach(results):
     lengths = sorted({row["input_length"] for row in rows})
     body, values = [], {}
     for cell in ("RNN", "LSTM"):
+        if body:
+            body.append(None)
         groups = {}
         for row in select(rows, model_type=cell):
             groups.setdefault((network_label(row), row["learning_rate"]), []).append(row)
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_of(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([f"{cell} {label}", f"{rate:g}", *cells])
+            body.append([f"{cell} {label}, {decimals(rate, 4).rstrip('0')}", *cells])
             if (cell, label) == ("RNN", "orthogonal + curriculum, Adam"):
-                values |= {f"reach.rnn.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
-        body.append(None)
-    header = ["", "rate", *(count(T) for T in lengths)]
-    caption = "Reach: seeds that solve $T$, of all seeds, and the median of their updates; one-hot digits."
-    made = table("reach", caption, "ll" + "l" * len(lengths), header, body[:-1], size="scriptsize")
+                values |= {f"reach.adam.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
+            if (cell, label) == ("RNN", "orthogonal + curriculum"):
+                values |= {f"reach.rmsprop.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
+    header = ["", *(count(T) for T in lengths)]
+    caption = (
+        "Reach: seeds that solve $T$, of all seeds, and the median of their updates; one-hot digits, the learning rate"
+        " behind the initialisation, RMSprop unless it says Adam."
+    )
+    made = table("reach", caption, "l" + "l" * len(lengths), header, body, size="scriptsize")
     return {"values": values, "tables": {"reach": made}}
 
 
+def reservoirs(results):
+    """What the latch initialisation holds with the recurrent weights fixed."""
+    rows = read_results(results / "part1" / "reservoirs.csv")
+    fixed = grouped(select(rows, model_type="RNN", init="latch"), "input_length")
+    said = ", ".join(f"$T = {count(T)}$: {solved_of(fixed[T])}" for T in sorted(fixed) if T >= 50)
+    return {"values": {"reach.reservoir": said}}
+
+
 def transfer(results):
-    rows = read_results(results / "part1" / "transfer.csv")
-    lengths = sorted({row["input_length"] for row in rows})
-    body = []
-    for label, group in grouped(rows, "model_type", "init").items():
-        of_length = grouped(group, "input_length")
-        cells = [
-            decimals(mean(row["test_accuracy"] for row in of_length[T]), 3) if T in of_length else "" for T in lengths
-        ]
-        body.append([" ".join(label), *cells])
-    caption = "Transfer: nets trained at $T = 100$, tested at other lengths without further training; mean over seeds."
+    rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
+    lengths, groups, body = sorted({row["test_length"] for row in rows}), {}, []
+    for row in rows:
+        groups.setdefault(f"{row['model_type']} {network_label(row)}", []).append(row)
+    for label, group in groups.items():
+        of_length = grouped(group, "test_length")
+        body.append([label, *(decimals(median(row["accuracy"] for row in of_length[T]), 3) for T in lengths)])
+    caption = "Transfer: networks that solved $T = 100$, tested at other lengths as they are; medians over seeds."
     header = ["", *(count(T) for T in lengths)]
     return {
         "tables": {"transfer": table("transfer", caption, "l" * (len(lengths) + 1), header, body, size="footnotesize")}
@@ -171,6 +187,7 @@ ITEMS = [
     learning_rates,
     protocols,
     reach,
+    reservoirs,
     transfer,
     speed,
 ]

@@ -29,7 +29,8 @@ def settings(results):
 
 
 def loss_near(curve, step, within=100):
-    """The mean of a run's loss curve over the updates near one."""
+    """The mean of a run's loss curve over the updates near one, or its nearest point where they stand farther apart."""
+    within = max(within, min(abs(at - step) for at in curve["step"]))
     near = [loss for at, loss in zip(curve["step"], curve["loss"], strict=True) if abs(at - step) <= within]
     return sum(near) / len(near)
 
@@ -57,16 +58,16 @@ def grimm(results):
 
 
 def samples(results):
-    """Greedy samples over training, with the loss then."""
+    """Samples over training, with the loss then."""
     runs = read(results, "training")["runs"]
     body = []
     for name in [name for name in ("grimm", "anna_karenina", "quijote") if name in runs]:
         for sample in runs[name]["samples"]:
-            if sample["temperature"] != 0.5:
-                continue
+            if sample["temperature"] not in (0.5, 1.0) or (sample["temperature"] == 1.0 and sample["step"] > 0):
+                continue  # before training there is one at temperature 1 alone
             body.append([
                 TITLES[name], count(sample["step"]), decimals(sample["training_loss"], 2),
-                rf"\texttt{{{escape(sample['text'][:60])}}}",
+                rf"\texttt{{{escape(sample['text'][:50])}}}",
             ])  # fmt: skip
         body.append(None)
     header = ["", "update", "loss", "sample at temperature .5 after a random first character"]
@@ -104,7 +105,8 @@ def sentences(results):
         body.append(None)
     steps = count(next(iter(found["runs"].values()))["step"])
     caption = (
-        f"Sentences finished with {found['length']} characters by models at the template's flags after {steps} updates."
+        f"Sentences finished with {found['length']} characters by models at the template's flags (Democracy: $T = 50$)"
+        f" after {steps} updates."
     )
     made = table("sentences", caption, "lll", ["", "greedy", "temperature .5"], body[:-1], size="scriptsize")
     return {"tables": {"sentences": made}}

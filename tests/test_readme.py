@@ -17,7 +17,7 @@ CODE = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
 COMMANDS = [line.split("  #")[0].strip() for block in CODE for line in block.splitlines()]
 ALL_SCRIPTS = sorted(
     str(path.relative_to(ROOT))
-    for folder in ("part1", "part2", "part3", "assets")
+    for folder in ("part1", "part2", "part3", "assets", "report")
     for path in ROOT.glob(f"{folder}/*.py")
     if 'if __name__ == "__main__":' in path.read_text("utf-8")
 )

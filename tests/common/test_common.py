@@ -101,6 +101,14 @@ def test_a_required_flag_with_a_typing_mistake_is_named_as_one(parser, capsys, a
     assert stop.value.code == 2 and words in capsys.readouterr().err
 
 
+def test_a_required_flag_of_a_command_with_a_typing_mistake(capsys):
+    commands = cli.Parser(prog="x.py").add_subparsers()
+    commands.add_parser("read", prog="x.py read").add_argument("--txt_file", required=True)
+    with pytest.raises(SystemExit):
+        commands.choices["read"].parse_known_args(["--txt_fiel", "x"])
+    assert "did you mean --txt_file?" in capsys.readouterr().err
+
+
 def raise_(error):
     raise error
 

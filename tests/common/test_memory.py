@@ -4,8 +4,14 @@
 import resource
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from common import memory
+
+ROOT = Path(__file__).resolve().parents[2]
 
 FAULTS = """
 import resource, sys
@@ -22,10 +28,40 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.parametrize(
+    ("largest", "wanted"),
+    [
+        (2**40, [(-3, 2**28), (-1, 2**30)]),
+        (2**25, [(-3, 2**25), (-1, 2**30)]),  # glibc before 2.35
+        (0, []),  # the trim threshold alone would freeze the other one where it stands
+    ],
+)
+def test_a_library_that_refuses(monkeypatch, largest, wanted):
+    taken = []
+
+    def mallopt(parameter, value):
+        if parameter == -3 and value > largest:
+            return 0
+        taken.append((parameter, value))
+        return 1
+
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
+    memory.keep_memory()
+    assert taken == wanted
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_library_without_mallopt(monkeypatch, platform):
+    monkeypatch.setattr(memory.sys, "platform", platform)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace())
+    memory.keep_memory()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc alone is told")
 def test_blocks_come_again_without_page_faults():
     # A threshold of the environment stands for the C library's own, which depends on what was freed before.
-    environment = {"PYTHONPATH": ".", "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
     faults = {}
     for how in ("not", "kept"):
         command = [sys.executable, "-c", FAULTS, how]

@@ -59,6 +59,9 @@ def results(tmp_path):
     )
     state = {"traces": [[0.1, -0.5], [0.2, 0.9]], "explained": [1.0, 0.5], "singular_values": [2.0, 1.0]}
     networks = {"RNN latch": {"before": state, "after": state}, "LSTM chrono": {"before": state, "after": state}}
+    forms = {"form": ["by hand", "torch.nn"], "memory": ["fresh", "kept"], "cell": ["RNN", "LSTM"], "T": [20, 50]}
+    timed = [cell | dict(seconds=0.1, threads=threads) for cell in cells(**forms) for threads in (1, 2)]
+    (folder / "speed.json").write_text(json.dumps({"rows": timed}))
     (folder / "traces.json").write_text(json.dumps({"digits": [1, 2], "networks": networks}))
     return folder
 
