@@ -5,9 +5,7 @@ from common.run import read_json
 from part3.flags import parser
 from report.latex import count, decimals, escape, power, table
 
-# What other documents state. Compressors: bits per character of the same characters, each given what stands before.
 CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
-COMPRESSORS = {"xz -9e": (2.237, 2.324), "PPMd -o8": (1.766, 1.843), "zpaq -m5": (1.673, 1.745)}
 TITLES = {
     "grimm": "Grimm",
     "anna_karenina": "Anna Karenina",
@@ -131,7 +129,10 @@ def styles(results):
 
 def heldout(results):
     """Bits per character of Grimm's held-out parts beside compressors."""
-    body = [[escape(name), *(decimals(value, 3) for value in values)] for name, values in COMPRESSORS.items()]
+    body = [
+        [escape(name), *(decimals(parts[part], 3) for part in ("validation", "test"))]
+        for name, parts in read(results, "compressors")["bits_per_character"].items()
+    ]
     body.append(None)
     for kind in ("static", "dynamic"):
         found = [read(results, f"{part}_{kind}")["bpc"] for part in ("validation", "test")]
