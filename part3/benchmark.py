@@ -5,6 +5,7 @@ python part3/benchmark.py                  some minutes; leave the machine to it
 
 * train: an update of train_text.py at the template's flags (windows, logging, samples, validation, checkpoints), from
   runs of different lengths, beside an update of nn.LSTM and nn.Linear on random characters;
+* memory: a bare update in a process that keeps freed memory, as train_text.py does, beside one that does not;
 * start: from the command to the first update, without `import torch`;
 * read: a text of 100 million characters to numbers;
 * generate: characters per second of one text, and of 64 side by side, beside a bare loop of nn.LSTM steps; with one
@@ -20,6 +21,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -35,6 +37,7 @@ from tqdm import tqdm
 from common import cli
 from common.files import write_json
 from common.machine import machine, today
+from common.memory import keep_memory
 from part3 import flags, train_text
 from part3.model import build_model
 from part3.sampling import generate
@@ -78,6 +81,27 @@ def measure_training(txt_file, updates, rounds):
     short, long, alone = (statistics.median(values) for values in seconds.values())
     found = dict(updates=updates, update_seconds=(long - short) / updates, bare_seconds=alone / updates)
     return found | dict(speed_to_bare=alone / (long - short))
+
+
+def measure_memory(txt_file, updates):
+    """A bare update in a process as it starts, and in one that was told to keep freed memory (common/memory.py)."""
+    spawn, seconds = multiprocessing.get_context("spawn"), {}
+    for how, initializer in (("fresh", None), ("kept", keep_memory)):
+        with spawn.Pool(1, initializer) as pool:
+            seconds[how] = pool.apply(bare_seconds, (txt_file, updates))
+    return dict(update_seconds=seconds, speed_of_kept=seconds["fresh"] / seconds["kept"])
+
+
+def bare_seconds(txt_file, updates):
+    """Of a bare update, the median."""
+    torch.set_num_threads(1)
+    config = flags.parser().parse_args(["--txt_file", txt_file])
+    update, seconds = bare_update(config, len(Vocabulary(read_text(txt_file)))), []
+    for _ in range(updates):
+        began = time.perf_counter()
+        update()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 def time_of_run(txt_file, updates):
@@ -187,6 +211,8 @@ def main(argv=None):
     training = measure_training(config.txt_file, config.updates, config.rounds)
     said = "train_text.py: {update_seconds:.4f} s an update, {speed_to_bare:.3f} of the bare loop's speed"
     print(said.format(**training))
+    memory = measure_memory(config.txt_file, min(config.updates, 200))
+    print("memory: an update is {speed_of_kept:.2f} times as fast where freed memory is kept".format(**memory))
     start = measure_start(config.txt_file, config.rounds)
     print("start: {seconds:.1f} s, {beyond_import_seconds:.1f} of them beyond import torch".format(**start))
     reading = measure_reading(config.characters)
@@ -195,7 +221,7 @@ def main(argv=None):
     said = "generating, threads {threads}: one text {one_to_bare:.2f} of a bare loop, 64 {batch_to_one:.1f} times one"
     for row in generating:
         print(said.format(**row))
-    result = dict(training=training, start=start, reading=reading, generating=generating)
+    result = dict(training=training, memory=memory, start=start, reading=reading, generating=generating)
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     print(f"see {config.to}")

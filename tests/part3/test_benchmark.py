@@ -19,6 +19,7 @@ def test_benchmark_in_tiny_form(tmp_path, run_script, text_file):
     assert found["start"]["seconds"] > found["start"]["import_torch_seconds"] > 0
     assert [row["threads"] for row in found["generating"]] == [1, 2]
     assert set(found["generating"][1]["characters_per_second"]) == {"one", "one, bare", "64", "64, bare"}
+    assert found["memory"]["update_seconds"].keys() == {"fresh", "kept"} and found["memory"]["speed_of_kept"] > 0
     assert found["training"]["updates"] == 3 and found["machine"]["processor"]
 
 
