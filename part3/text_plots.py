@@ -50,7 +50,7 @@ def draw_curves_of(axis, runs, names):
     if shown:
         axis.set_ylim(min(shown) - 0.05, np.quantile(shown, 0.98) + 0.05)  # the first updates go up and out
     axis.set(xlabel="update", ylabel="loss (nats per character)")
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1 if len(names) == 1 else 2)
 
 
 def draw_training(results):
@@ -58,7 +58,7 @@ def draw_training(results):
     groups = [["grimm", "grimm_stream"], ["anna_karenina"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
-    figure, axes = new_figure(3.4 * len(groups), 2.9, ncols=len(groups), squeeze=False)
+    figure, axes = new_figure(3.6 * len(groups), 3.2, ncols=len(groups), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
     return figure
