@@ -10,6 +10,7 @@ from part2.flags import complete, parser
 from part2.result_plots import CELLS, PAPER, SAMPLINGS
 from report.latex import count, decimals, table
 
+NEAR = {"tau": 0.5, "s": 1.0, "r_on": 0.1}  # where the right values are 20, 6 and .3
 NAMES = {"tau": r"$\tau$", "s": "$s$", "r_on": "$r_{on}$"}
 
 
@@ -80,6 +81,14 @@ def learnability(results):
             cells.append(", ".join(f"{end:.2f}" for end in ends))
             cells.append(decimals(mean(row["accuracy"] for row in of_variant), 3))
         body.append(cells)
+    values = {
+        f"learn.{name}": ends_right([row for row in found["paths"] if row["learn"] == [name]], right) for name in right
+    }
+    together = [row for row in found["paths"] if len(row["learn"]) > 1]
+    lost = [row["accuracy"] for row in together if not near("tau", row, right)]
+    values |= {"learn.together": f"{len(together) - len(lost)} of {len(together)}"}
+    values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
+    values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
     header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"
@@ -87,7 +96,16 @@ def learnability(results):
         f" {decimals(found['task']['best_accuracy'], 3)}."
     )
     made = table("learnability", caption, "lllll", header, body, size="footnotesize")
-    return {"tables": {"learnability": made}}
+    return {"values": values, "tables": {"learnability": made}}
+
+
+def near(name, row, right):
+    """Whether a path ends near the right value."""
+    return abs(row[name][-1] - right[name]) < NEAR[name]
+
+
+def ends_right(rows, right):
+    return f"{sum(near(row['learn'][0], row, right) for row in rows)} of {len(rows)}"
 
 
 ITEMS = [frequency, adding, learnability]
