@@ -32,7 +32,8 @@ def power(value):
 
 def table(label, caption, columns, header, rows, size="small"):
     """A floating table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule."""
-    lines = [rf"\begin{{table}}[t]\centering\{size}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
+    narrow = "" if size == "small" else r"\setlength{\tabcolsep}{3.5pt}"
+    lines = [rf"\begin{{table}}[t]\centering\{size}{narrow}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
     lines += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
     lines += [" & ".join(header) + r" \\", r"\midrule"]
     lines += [r"\midrule" if row is None else " & ".join(row) + r" \\" for row in rows]

@@ -15,6 +15,21 @@ TITLES = {
 }
 
 
+OPENED = {
+    "environment": r"\texttt{\textbackslash begin\{...\}}",
+    "display": r"\texttt{\textbackslash [}",
+    "dollar": r"\texttt{\$}",
+    "brace": r"\texttt{\{}",
+    "element": r"\texttt{\textless ...\textgreater}",
+}
+LANGUAGES = {
+    "grimm": "Grimm",
+    "grimm_licence": "Grimm, licence",
+    "quijote": "Quijote",
+    "quijote_licence": "Quijote, licence",
+}
+
+
 def read(results, name):
     return read_json(results / "part3" / f"{name}.json")
 
@@ -156,6 +171,42 @@ def novelty(results):
     return {"tables": {"novelty": table("novelty", caption, "llll", header, body)}}
 
 
+def markup(results):
+    """The share of what is opened that is closed, in generated LaTeX and HTML and in the training text."""
+    body = []
+    for name, run in read(results, "markup")["runs"].items():
+        for kind in run["training_text"]:
+            columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_text"][kind]]
+            cells = [decimals(c["share_closed"], 2) if c["opened"] else "none opened" for c in columns]
+            body.append([escape(run["language"]), OPENED[kind], *cells])
+    header = ["", "opened", "greedy", "temperature .5", "1", "training text"]
+    caption = "Generated source: the share of what is opened that is closed again, in the right order."
+    return {"tables": {"markup": table("markup", caption, "llllll", header, body)}}
+
+
+def languages(results):
+    """English and Spanish prompts to models of either language, with and without the licence."""
+    found = read(results, "languages")
+    names = [name for name in LANGUAGES if name in found["runs"]]
+    rows = {
+        name: {row["prompt"]: row for row in run["rows"] if row["temperature"] == 0.5}
+        for name, run in found["runs"].items()
+    }
+    body = []
+    for prompt in rows[names[0]]:
+        cells = [f"{100 * rows[name][prompt]['name_gutenberg']:.0f}" for name in names]
+        cells += [f"{100 * rows[name][prompt]['spanish_words']:.0f}" for name in names if "quijote" in name]
+        body.append([rf"\parbox[t]{{.25\linewidth}}{{\raggedright {escape(prompt)}}}", *cells])
+    header = ["prompt", *(LANGUAGES[name] for name in names)]
+    header += [f"{LANGUAGES[name]}: Spanish" for name in names if "quijote" in name]
+    caption = (
+        rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"
+        rf" the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
+    )
+    made = table("languages", caption, "l" * len(header), header, body, size="scriptsize")
+    return {"tables": {"languages": made}}
+
+
 def numpy_network(results):
     found = read(results, "numpy_ablations")
     lowest = min(row["lowest_smooth_loss"] for row in found["rows"])
@@ -163,4 +214,4 @@ def numpy_network(results):
     return {"values": {"numpy.smooth": decimals(lowest, 3), "numpy.check": power(worst)}}
 
 
-ITEMS = [settings, grimm, samples, temperature, sentences, styles, heldout, novelty, numpy_network]
+ITEMS = [settings, grimm, samples, temperature, sentences, styles, heldout, novelty, markup, languages, numpy_network]
