@@ -123,11 +123,11 @@ def reach(results):
     lengths = sorted({row["input_length"] for row in rows})
     body, values = [], {}
     for cell in ("RNN", "LSTM"):
-        if body:
-            body.append(None)
         groups = {}
         for row in select(rows, model_type=cell):
             groups.setdefault((network_label(row), row["learning_rate"]), []).append(row)
+        if body and groups:
+            body.append(None)
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_of(of_length[T]) if T in of_length else "" for T in lengths]
