@@ -11,14 +11,16 @@ What wins, and why:
 * states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
   loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
 * the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.
-What did not win stands beside what did in operations(), and with its time in the results. Two Python threads with half
-of the batch each took 1.8 times as long as one with all of it (T = 50, two cores): they wait for one interpreter lock.
+report/figures/speed.png shows it. What did not win: within a step, part1/operations.py has it with its time; two Python
+threads with half of the batch each took 1.8 times as long as one with all of it (T = 50, two cores), as they wait for
+one interpreter lock; and the readable LSTM reached, as shares of nn.LSTM's speed at T = 200, .62 with the inputs of all
+steps multiplied beforehand, .91 with states as rows, .96 as columns, and 1.00 with one product of [h(t-1); x(t)].
 
 One training step is forward, backward, RMSprop at H = B = 128 and one-hot digits. All forms take turns, so that
 whatever else the machine does falls on each; medians and quartiles. Each comparison is a process of its own, since
 nn.LSTM's time depends on what the process did before: it asks for blocks of all T steps at once, and the C library
 hands them back to the system after each use, until larger ones were freed. So each is made twice, "fresh" as a program
-starts, and "kept" with the library told to keep what it has (two variables of glibc 2.35 or later, KEPT below).
+starts, and "kept" with the library told to keep what it has, as all scripts here do (common/memory.py).
 """
 
 import sys
@@ -33,7 +35,7 @@ import resource
 import statistics
 import tempfile
 import time
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 
 import torch
 from torch import nn
@@ -43,9 +45,11 @@ from tqdm import tqdm
 from common import cli
 from common.files import write_json
 from common.machine import machine, today
+from common.memory import keep_memory
 from part1 import sweep, train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
 from part1.lstm import LSTM
+from part1.operations import B, H, measure_operations, take_turns
 from part1.product import product
 from part1.speed_plots import draw_speed
 from part1.vanilla_rnn import VanillaRNN
@@ -53,9 +57,6 @@ from part1.vanilla_rnn import VanillaRNN
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = {"RNN": (VanillaRNN, nn.RNN, 1), "LSTM": (LSTM, nn.LSTM, 4)}  # ours, theirs, blocks of H rows in the weights
 FORMS = ["readable", "by hand", "torch.nn", "products", "products, oneDNN"]
-KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}  # glibc reads them at the start
-B = H = 128
-CALLS = 20  # of an operation in a turn
 
 
 class TheirModel(nn.Module):
@@ -111,87 +112,9 @@ def contestants(cell, T):
     }
 
 
-def take_turns(forms, rounds):
-    """{form: seconds of each round}, after one round that does not count; each round begins with another form."""
-    names, seconds = list(forms), {name: [] for name in forms}
-    for k in range(rounds + 1):
-        for name in names[k % len(names) :] + names[: k % len(names)]:
-            began = time.perf_counter()
-            forms[name]()
-            if k:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
-
-
-def operations():
-    """{what one step of the LSTM needs: {a way to do it: a function that does it}}; the first way is the one taken."""
-    W, W_hT, dz = torch.randn(4 * H, H + NUM_DIGITS + 1), torch.randn(H, 4 * H), torch.randn(4 * H, B)
-    s, z, out = torch.randn(H + NUM_DIGITS + 1, B), torch.randn(H, B), torch.empty(H, B)
-    dW, T = torch.zeros_like(W), 50
-    all_dz, all_s = torch.randn(T * B, 4 * H), torch.randn(T * B, H + NUM_DIGITS + 1)
-    left, right = s[:, : B // 2].contiguous(), s[:, B // 2 :].contiguous()
-    return {
-        "z = W s": {
-            "oneDNN": lambda: product(W, s),
-            "torch.mm (MKL)": lambda: torch.mm(W, s),
-            "oneDNN, batch in two halves": lambda: (product(W, left), product(W, right)),
-        },
-        "dh = W_hT dz": {"oneDNN": lambda: product(W_hT, dz), "torch.mm (MKL)": lambda: torch.mm(W_hT, dz)},
-        "g, i, f, o = tanh(z_g), sigma(z_ifo)": {
-            "within the products": lambda: (product(W[:H], s, "tanh"), product(W[H:], s, "sigmoid")),
-            "after the product": lambda: (lambda z: (z[:H].tanh_(), z[H:].sigmoid_()))(product(W, s)),
-        },
-        "tanh(c)": {
-            "torch.tanh": lambda: torch.tanh(z, out=out),
-            "2 sigma(2c) - 1, which rounds small c to multiples of 1e-7": lambda: torch.sigmoid(2 * z).mul_(2).sub_(1),
-            "(e^2c - 1) / (e^2c + 1)": lambda: (lambda e: e.div_(e + 2))(torch.expm1(2 * z.clamp(-40, 40))),
-        },
-        "dW += dz s^T": {
-            "in each step": lambda: dW.add_(product(dz, s.T)),
-            f"once after the loop (its {T}th part)": Shared(lambda: all_s.T @ all_dz, T),
-            f"once after the loop, oneDNN (its {T}th part)": Shared(lambda: product(all_s.T, all_dz), T),
-        },
-    }
-
-
-class Shared:
-    """A function whose time is shared by T steps."""
-
-    def __init__(self, function, T):
-        self.function, self.T = function, T
-
-    def __call__(self):
-        self.function()
-
-
-class Turn:
-    """Several calls, so that what they read and write is in the cache, as it is within a loop over t."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self):
-        for _ in range(CALLS):
-            self.function()
-
-
-def measure_operations(rounds):
-    """{operation: {way: microseconds}}, medians of turns of CALLS calls, with one thread."""
-    torch.set_num_threads(1)
-    found = {}
-    for operation, ways in operations().items():
-        seconds = take_turns({way: Turn(function) for way, function in ways.items()}, rounds)
-        found[operation] = {
-            way: round(1e6 * statistics.median(values) / CALLS / getattr(ways[way], "T", 1), 1)
-            for way, values in seconds.items()
-        }
-        print(f"{operation}: {', '.join(f'{way} {value} µs' for way, value in found[operation].items())}")
-    return found
-
-
-def apart(function, *args):
-    """function(*args), in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+def apart(function, *args, begin=None):
+    """function(*args), in a process of its own that calls begin() first."""
+    with multiprocessing.get_context("spawn").Pool(1, begin) as pool:
         return pool.apply(function, args)
 
 
@@ -213,8 +136,8 @@ def measure_steps(config):
     tasks = [(cell, T, n) for n in config.threads for T in config.input_length for cell in config.model_type]
     tasks = [(memory, *task) for memory in ("fresh", "kept") for task in tasks]
     for memory, cell, T, threads in tqdm(tasks, unit="comparison", disable=None):
-        with environment(KEPT if memory == "kept" else {}):
-            rows += [dict(memory=memory) | row for row in apart(compare, cell, T, threads, config.rounds)]
+        begin = keep_memory if memory == "kept" else None
+        rows += [dict(memory=memory) | row for row in apart(compare, cell, T, threads, config.rounds, begin=begin)]
         if (memory, threads) == ("fresh", 1):
             for row in rows[-len(FORMS) :]:
                 row["peak_bytes"] = apart(peak_memory, cell, T, row["form"])
@@ -224,18 +147,6 @@ def measure_steps(config):
         ]
         tqdm.write(f"{cell} T = {T}, threads {threads}, {memory}: {', '.join(said)}")
     return rows
-
-
-@contextmanager
-def environment(variables):
-    """The processes that start meanwhile have these variables."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def compare(cell, T, threads, rounds):

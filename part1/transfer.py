@@ -30,15 +30,8 @@ from part1.evaluation import share_right
 from part1.grids import GRIDS, LONG
 from part1.sweep import RESULTS, cells
 
-KEPT = (
-    "model_type",
-    "init",
-    "curriculum",
-    "optimizer",
-    "learning_rate",
-    "seed",
-    "input_length",
-)  # of the configuration
+# Of the configuration.
+KEPT = ("model_type", "init", "curriculum", "optimizer", "learning_rate", "seed", "input_length")
 COLUMNS = [*KEPT, "solved_at", "test_length", "test_size", "accuracy", "torch", "date"]
 
 

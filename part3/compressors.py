@@ -21,53 +21,40 @@ import subprocess
 import tempfile
 
 from common import cli
+from common.cli import UserError
 from common.files import write_json
 from common.machine import today
 from part3.gutenberg import strip_gutenberg
 from part3.text import part_starts, read_text
 
-COMMANDS = {  # the archive's name comes before the file's
-    "PPMd -o8": ("7z", ["a", "-t7z", "-m0=PPMd:o=8:mem=256m", "-bd"]),
-    "zpaq -m5": ("zpaq", ["a"]),
+COMMANDS = {
+    "PPMd -o8": ["7z", "a", "-t7z", "-m0=PPMd:o=8:mem=256m", "archive.7z", "text"],
+    "zpaq -m5": ["zpaq", "a", "archive.zpaq", "text", "-m5"],
 }
 
 
-def xz_size(data):
-    return len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
-
-
 def archive_size(name, data):
-    """The size in bytes of the program's archive with one file, the data."""
-    program, words = COMMANDS[name]
+    """The size in bytes of the compressor's archive of the data; None where the program is not installed."""
+    if name not in COMMANDS:
+        return len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    if shutil.which(COMMANDS[name][0]) is None:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "text").write_bytes(data)
-        method = ["-m5"] if program == "zpaq" else []  # zpaq wants its options behind the files
-        archive = f"archive.{'zpaq' if program == 'zpaq' else '7z'}"
-        subprocess.run([program, *words, archive, "text", *method], cwd=folder, check=True, capture_output=True)
-        return Path(folder, archive).stat().st_size
+        subprocess.run(COMMANDS[name], cwd=folder, check=True, capture_output=True)
+        return next(Path(folder).glob("archive.*")).stat().st_size
 
 
-def compressors():
-    """{name: a function from bytes to the size of their archive} of those that are here."""
-    there = {
-        name: lambda data, name=name: archive_size(name, data) for name in COMMANDS if shutil.which(COMMANDS[name][0])
-    }
-    return {"xz -9e": xz_size, **there}
-
-
-def measure(text, val_fraction, test_fraction):
-    """{compressor: {part: bits per character}} of the text's validation part and of its test part."""
+def measure(name, text, val_fraction, test_fraction):
+    """{part: bits per character} under a compressor, of the text's held-out parts; None where it is not installed."""
     val, test = part_starts(len(text), val_fraction, test_fraction)
     found = {}
-    for name, size in compressors().items():
-        sizes = [size(text[:end].encode()) for end in (val, test, len(text))]
-        found[name] = {
-            part: 8 * (after - before) / characters
-            for part, before, after, characters in (
-                ("validation", sizes[0], sizes[1], test - val),
-                ("test", sizes[1], sizes[2], len(text) - test),
-            )
-        }
+    for part, begin, end in (("validation", val, test), ("test", test, len(text))):
+        before, after = (archive_size(name, text[:place].encode()) for place in (begin, end))
+        if after is None:
+            return None
+        if end > begin:
+            found[part] = 8 * (after - before) / (end - begin)
     return found
 
 
@@ -80,15 +67,16 @@ def main(argv=None):
     p.add_argument("--test_fraction", type=cli.fraction, default=0.05, help="likewise; it stands at the end")
     p.add_argument("--json", metavar="FILE", help="write the result there too")
     config = p.parse_args(argv)
+    if config.val_fraction == config.test_fraction == 0:
+        raise UserError("no part is held out; give --val_fraction or --test_fraction above 0")
     text, _ = strip_gutenberg(read_text(config.txt_file))
-    found = measure(text, config.val_fraction, config.test_fraction)
+    found = {name: measure(name, text, config.val_fraction, config.test_fraction) for name in ("xz -9e", *COMMANDS)}
     for name, parts in found.items():
-        print(f"{name}: " + ", ".join(f"{part} {bits:.3f} bits per character" for part, bits in parts.items()))
-    for name in [name for name in COMMANDS if name not in found]:
-        print(f"{name}: left out, {COMMANDS[name][0]} is not installed")
+        said = [f"{part} {bits:.3f} bits per character" for part, bits in (parts or {}).items()]
+        print(f"{name}: " + (", ".join(said) if parts else f"left out, {COMMANDS[name][0]} is not installed"))
     if config.json:
-        book = Path(config.txt_file).name
-        write_json(config.json, dict(book=book, characters=len(text), bits_per_character=found, date=today()))
+        book, there = Path(config.txt_file).name, {name: parts for name, parts in found.items() if parts}
+        write_json(config.json, dict(book=book, characters=len(text), bits_per_character=there, date=today()))
     return 0
 
 

@@ -3,16 +3,10 @@
 
 from common.run import read_json
 from part3.flags import parser
+from part3.text_plots import title
 from report.latex import count, decimals, escape, power, table
 
 CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
-TITLES = {
-    "grimm": "Grimm",
-    "anna_karenina": "Anna Karenina",
-    "democracy": "Democracy",
-    "shakespeare": "Shakespeare",
-    "quijote": "Don Quijote",
-}
 
 
 OPENED = {
@@ -79,7 +73,7 @@ def samples(results):
             if sample["temperature"] not in (0.5, 1.0) or (sample["temperature"] == 1.0 and sample["step"] > 0):
                 continue  # before training there is one at temperature 1 alone
             body.append([
-                TITLES[name], count(sample["step"]), decimals(sample["training_loss"], 2),
+                title(name), count(sample["step"]), decimals(sample["training_loss"], 2),
                 rf"\texttt{{{escape(sample['text'][:50])}}}",
             ])  # fmt: skip
         body.append(None)
@@ -114,7 +108,7 @@ def sentences(results):
     for name, run in found["runs"].items():
         for row in run["rows"]:
             cells = [rf"\textbf{{{escape(row['prompt'])}}}{escape(row['texts'][T])}" for T in ("0", "0.5")]
-            body.append([TITLES.get(name, name)] + [rf"\parbox[t]{{.41\linewidth}}{{\raggedright {c}}}" for c in cells])
+            body.append([title(name)] + [rf"\parbox[t]{{.41\linewidth}}{{\raggedright {c}}}" for c in cells])
         body.append(None)
     steps = count(next(iter(found["runs"].values()))["step"])
     caption = (
@@ -133,12 +127,12 @@ def styles(results):
     for name, run in found["runs"].items():
         losses = [decimals(run["test_parts"][other]["bpc"], 2) for other in names]
         text = rf"\parbox[t]{{.45\linewidth}}{{\raggedright\texttt{{{escape(run['texts']['0.5'])}}}}}"
-        body.append([TITLES[name], *losses, text])
+        body.append([title(name), *losses, text])
     caption = (
         "Style as a number: bits per character of each model (rows) on the test part of each book (columns), and what"
         f" it writes after “{escape(found['prompt'])}” at temperature .5."
     )
-    header = ["", *(TITLES[name] for name in names), "text"]
+    header = ["", *(title(name) for name in names), "text"]
     return {"tables": {"styles": table("styles", caption, "l" * len(header), header, body, size="scriptsize")}}
 
 

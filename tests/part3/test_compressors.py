@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from common.cli import UserError
 from part3 import compressors
 
 
@@ -27,6 +28,14 @@ def test_programs_that_are_not_there_are_left_out(text_file, monkeypatch, run_sc
     monkeypatch.setattr(compressors.shutil, "which", lambda program: None)
     status, out, _ = run_script(compressors.main, "--txt_file", text_file)
     assert status == 0 and "zpaq -m5: left out, zpaq is not installed" in out and "PPMd -o8: left out" in out
+
+
+def test_a_part_may_be_empty_but_not_both(text_file, run_script, monkeypatch):
+    monkeypatch.setattr(compressors.shutil, "which", lambda program: None)
+    _, out, _ = run_script(compressors.main, "--txt_file", text_file, "--val_fraction", 0)
+    assert "xz -9e: test " in out and "validation" not in out
+    with pytest.raises(UserError, match="no part is held out"):
+        compressors.main(["--txt_file", str(text_file), "--val_fraction", "0", "--test_fraction", "0"])
 
 
 @pytest.mark.parametrize("name", compressors.COMMANDS)
