@@ -77,7 +77,7 @@ GRIDS = {
     "curves": [
         block("RNN", [5, 10, 20], init=["normal", "orthogonal"], seed=[42], **CURVES),
         block("RNN", [15], seed=[42], **CURVES),
-        block("LSTM", [20], num_hidden=[130], learning_rate=[0.0007], input_dim=[1], seed=[42], **CURVES),
+        block("LSTM", [20], init=["xavier", "chrono"], num_hidden=[130], learning_rate=[0.0007], seed=[42], **CURVES),
     ],
     # What the initialisation holds before any learning: recurrent weights fixed, the read-out trained alone.
     "reservoirs": [

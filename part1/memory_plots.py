@@ -13,13 +13,15 @@ STYLES = ["-", "--", ":"]
 def draw_single_runs(rows, path):
     """Loss and accuracy of training batches over single runs: the RNN at three lengths under two initialisations, and
     the two settings whose curves the 2017 report shows. Rows are those of curves_curves.csv."""
-    three = [row for row in rows if row["loss"] is not None and row["model_type"] == "RNN"]
+    rows = [row for row in rows if row["loss"] is not None]
+    three, lstm = select(rows, model_type="RNN"), select(rows, model_type="LSTM")
     settings = {
         "RNN, normal": {f"T = {T}": select(three, init="normal", input_length=T) for T in (5, 10, 20)},
         "RNN, orthogonal": {f"T = {T}": select(three, init="orthogonal", input_length=T) for T in (5, 10, 20)},
         "as the 2017 report": {
-            "RNN, T = 15, one-hot": select(three, input_length=15),
-            "LSTM, T = 20, H = 130, scalars": [r for r in rows if r["loss"] is not None and r["model_type"] == "LSTM"],
+            "RNN, T = 15, orthogonal": select(three, input_length=15),
+            "LSTM, T = 20, xavier": select(lstm, init="xavier"),
+            "LSTM, T = 20, chrono": select(lstm, init="chrono"),
         },
     }
     figure, axes = new_figure(7.0, 4.2, nrows=2, ncols=3, sharex=True, sharey="row")
