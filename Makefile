@@ -40,6 +40,7 @@ figures: $(READY) ## every figure and number, from the results in report/results
 	$(BIN)/python part1/gradient_plots.py
 	$(BIN)/python part1/plots.py
 	$(BIN)/python part2/plots.py --to report/figures
+	$(BIN)/python part3/text_plots.py
 	$(BIN)/python report/make.py
 
 report: figures ## report/report.pdf, where TeX is installed

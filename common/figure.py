@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One look for every figure: readable at column width, and in greyscale by line style and marker as well as colour."""
 
+from pathlib import Path
+
 import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
@@ -36,6 +38,12 @@ def save_figure(figure, path):
         ending = str(path).rsplit(".", 1)[-1]
         undated = {"CreationDate": None} if ending == "pdf" else None  # the same figure is the same file
         figure.savefig(f, format=ending, dpi=200, metadata=undated)
+
+
+def save_both(figure, path):
+    """Write the figure as .png and as .pdf, whatever the ending of `path` is."""
+    for ending in (".png", ".pdf"):
+        save_figure(figure, Path(path).with_suffix(ending))
 
 
 def draw_curves(metrics, panels, path):

@@ -13,7 +13,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 from common import cli
 from common.cli import UserError
-from common.figure import new_figure, save_figure
+from common.figure import new_figure, save_both
 from common.run import read_json
 
 RESULTS = ROOT / "report" / "results" / "part1" / "gradient_flow.json"
@@ -32,7 +32,7 @@ def draw_rnn(results, folder):
         axis.set(title=state, yscale="log", xlabel="step t", ylim=(FLOOR, 1e12))
     axes[0].set_ylabel("||∂L/∂h(t)||")
     legend_beside(axes[1], "its bound")
-    save(figure, folder / "gradient_rnn")
+    save_both(figure, folder / "gradient_rnn")
 
 
 def draw_lstm(results, folder):
@@ -45,7 +45,7 @@ def draw_lstm(results, folder):
             axis.set(yscale="log", title=state if name == "h" else "", xlabel="step t" if name == "c" else "")
         row[0].set_ylabel(f"||∂L/∂{name}(t)||")
     legend_beside(axes[0, 1])
-    save(figure, folder / "gradient_lstm")
+    save_both(figure, folder / "gradient_lstm")
 
 
 def draw_share(results, folder):
@@ -61,7 +61,7 @@ def draw_share(results, folder):
         legend_beside(row[1])
     for axis in axes[1]:
         axis.set_xlabel("step t")
-    save(figure, folder / "gradient_share")
+    save_both(figure, folder / "gradient_share")
 
 
 def draw_explosion(results, folder):
@@ -88,7 +88,7 @@ def draw_explosion(results, folder):
     axes[1, 0].set_ylabel("norm of the batch's gradient")
     legend_beside(axes[0, 1], "its bound")
     legend_beside(axes[1, 1])
-    save(figure, folder / "gradient_explosion")
+    save_both(figure, folder / "gradient_explosion")
 
 
 def of_model(results, model):
@@ -123,11 +123,6 @@ def legend_beside(axis, thin=None):
     if thin:
         axis.plot([], [], color="grey", linestyle="-", linewidth=0.6, label=f"{thin} (thin)")
     axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
-
-
-def save(figure, path):
-    for ending in (".png", ".pdf"):
-        save_figure(figure, path.with_suffix(ending))
 
 
 def main(argv=None):

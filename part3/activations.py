@@ -34,11 +34,10 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from common import cli
 from common.cli import UserError
-from common.figure import new_figure
+from common.figure import new_figure, save_both
 from common.files import replacing, write_json
 from part3.findings import facts, load_run, refuse_output
 from part3.markup import beginnings
-from part3.text_plots import save_both
 
 TEMPLATE = Path(__file__).with_name("activations.html")
 CELLS = 3  # of each feature that are kept

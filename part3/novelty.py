@@ -22,19 +22,10 @@ from bisect import bisect_left
 import numpy as np
 
 from common import cli
-from common.figure import new_figure
+from common.figure import save_both
 from common.files import write_json
-from part3.temperature import (
-    TEMPERATURES,
-    curve,
-    in_pieces,
-    level,
-    load,
-    mean_and_error,
-    parser,
-    save,
-    write_texts,
-)
+from part3.temperature import TEMPERATURES, in_pieces, load, mean_and_error, parser, write_texts
+from part3.temperature_plots import draw_novelty
 
 GRAM = 20
 
@@ -132,21 +123,6 @@ def line(name, row):
     )
 
 
-def draw(results, path):
-    """Both measures against the temperature, as .png and .pdf whatever the ending of `path` is."""
-    rows, test = results["temperatures"], results["test"]
-    figure, axes = new_figure(7.2, 3.6, ncols=2)
-    curve(axes[0], rows, "longest_run", "max", label=f"longest of {results['num_samples']} texts", marker="s")
-    curve(axes[0], rows, "longest_run", label="their mean", color="#0072b2", linestyle="-.")
-    level(axes[0], test["longest_run"]["max"], f"test part: longest of {test['texts']} pieces")
-    level(axes[0], test["longest_run"]["mean"], "test part: their mean", linestyle=":")
-    curve(axes[1], rows, "known_20_grams", label="generated")
-    level(axes[1], test["known_20_grams"]["mean"], "test part")
-    axes[0].set(ylabel="longest run copied (characters)")
-    axes[1].set(ylabel="share of 20-grams copied")
-    save(figure, axes, path)
-
-
 def main(argv=None):
     description = "How much of what a checkpoint writes stands in its training text, against the temperature."
     config = parser("novelty.py", description, "novelty").parse_args(argv)
@@ -154,7 +130,7 @@ def main(argv=None):
     results = {**facts, **measure(model, data, config)}
     write_json(config.output, results)
     figure = Path(config.figures) / "novelty.png"
-    draw(results, figure)
+    save_both(draw_novelty(results), figure)
     print(f"see {config.output} and {figure}")
     return 0
 

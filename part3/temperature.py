@@ -32,13 +32,14 @@ import torch
 from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.figure import new_figure, save_figure
+from common.figure import save_both
 from common.files import write_json
 from common.machine import versions
 from part3.dataset import TextDataset
 from part3.generate import refuse_folder
 from part3.model import best_of, load_model
 from part3.sampling import distribution, generate
+from part3.temperature_plots import draw_temperature
 from part3.text import check_text
 
 TEMPERATURES = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)
@@ -190,44 +191,6 @@ def line(name, row):
     return f"{name:>16}: entropy {shown[0]} nats, 8-grams repeated {shown[1]}, words misspelt {shown[2]}"
 
 
-def curve(axis, rows, column, value="mean", **style):
-    """A column of the rows against the temperature, its mean with the standard error."""
-    at = [row["temperature"] for row in rows]
-    values = np.array([row[column][value] for row in rows], dtype=float)  # None becomes NaN: no point
-    errors = np.array([row[column]["standard_error"] for row in rows], dtype=float) if value == "mean" else None
-    axis.errorbar(at, values, errors, **{"marker": "o", **style})
-
-
-def level(axis, value, label, color="#d55e00", linestyle="--"):
-    """The test part's own value, which no temperature changes."""
-    axis.axhline(value, label=label, color=color, linestyle=linestyle)
-
-
-def save(figure, axes, path):
-    """Complete the axes; write the figure as .png and .pdf."""
-    for axis in axes:
-        axis.set(xlabel="temperature")
-        axis.set_ylim(bottom=0)
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
-    for ending in (".png", ".pdf"):
-        save_figure(figure, path.with_suffix(ending))
-
-
-def draw(results, path):
-    """The three measures against the temperature, as .png and .pdf whatever the ending of `path` is."""
-    rows, test = results["temperatures"], results["test"]
-    figure, axes = new_figure(7.2, 3.0, ncols=3)
-    curve(axes[0], rows, "entropy", label="along its own text")
-    curve(axes[0], rows, "entropy_along_test", label="along the test part", marker="s", color="#0072b2", linestyle="-.")
-    for axis, column in ((axes[1], "repetition"), (axes[2], "misspelt")):
-        curve(axis, rows, column, label="generated")
-        level(axis, test[column]["mean"], "test part")
-    axes[0].set(ylabel="entropy (nats per character)")
-    axes[1].set(ylabel="share of 8-grams repeated")
-    axes[2].set(ylabel="share of words misspelt")
-    save(figure, axes, path)
-
-
 def main(argv=None):
     description = "What the temperature does to the texts that a checkpoint writes, as numbers."
     config = parser("temperature.py", description, "temperature").parse_args(argv)
@@ -237,7 +200,7 @@ def main(argv=None):
         print(f"--- temperature {sample['temperature']:g}\n{sample['text']}")
     write_json(config.output, results)
     figure = Path(config.figures) / "temperature.png"
-    draw(results, figure)
+    save_both(draw_temperature(results), figure)
     print(f"see {config.output} and {figure}")
     return 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of what the text models show, from the files that experiments.py wrote.
+"""Figures of what the text models show, from the files that experiments.py, temperature.py and novelty.py wrote.
 
 python part3/text_plots.py
 """
@@ -16,8 +16,9 @@ from matplotlib.ticker import NullFormatter
 
 from common import cli
 from common.cli import UserError
-from common.figure import new_figure, save_figure
+from common.figure import new_figure, save_both
 from common.run import read_json
+from part3.temperature_plots import draw_novelty, draw_temperature
 
 TITLES = {
     "grimm": "Grimm",
@@ -131,13 +132,9 @@ FIGURES = {  # figure: (file of results, how it is drawn)
     "text_languages": ("training", draw_languages),
     "text_books": ("books", draw_books),
     "text_memory": ("memory", draw_memory),
+    "temperature": ("temperature", draw_temperature),
+    "novelty": ("novelty", draw_novelty),
 }
-
-
-def save_both(figure, path):
-    """Write a figure as .png and .pdf."""
-    for ending in (".png", ".pdf"):
-        save_figure(figure, Path(path).with_suffix(ending))
 
 
 def parser():

@@ -10,7 +10,7 @@ from statistics import mean
 
 from common.run import read_json
 from part1.sweep_plots import read_results, select
-from report.latex import count, decimals, escape, power, table
+from report.latex import count, decimals, escape, paragraph, power, table
 from report.tables_part1 import solved_of
 from report.tables_part3 import loss_near
 
@@ -149,8 +149,7 @@ ROWS = [
 def comparison(results):
     found = Results(results)
     body = [
-        [document, where, rf"\parbox[t]{{.27\linewidth}}{{\raggedright {theirs}}}",
-         rf"\parbox[t]{{.36\linewidth}}{{\raggedright {ours(found)}}}", rf"\texttt{{{escape(file)}}}"]
+        [document, where, paragraph(theirs, 0.27), paragraph(ours(found), 0.36), rf"\texttt{{{escape(file)}}}"]
         for document, where, theirs, ours, file in ROWS
     ]  # fmt: skip
     header = ["document", "where", "found", "here", r"in \texttt{report/results}"]

@@ -30,6 +30,11 @@ def power(value):
     return rf"${mantissa}\cdot 10^{{{int(exponent)}}}$"
 
 
+def paragraph(text, width):
+    """LaTeX that breaks into lines in a cell; the width is a part of the line's."""
+    return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright {text}\strut}}"
+
+
 def table(label, caption, columns, header, rows, size="small"):
     """A floating table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule."""
     narrow = "" if size == "small" else r"\setlength{\tabcolsep}{3.5pt}"

@@ -9,7 +9,7 @@ from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.sweep_plots import best_rates, grouped, network_label, read_results, select
-from report.latex import count, decimals, power, table
+from report.latex import count, decimals, paragraph, power, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 NAMES = {"sgd": "SGD", "momentum": "momentum .9", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
@@ -131,7 +131,7 @@ def reach(results):
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_of(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([f"{cell} {label}, {decimals(rate, 4).rstrip('0')}", *cells])
+            body.append([paragraph(f"{cell} {label}, {decimals(rate, 4).rstrip('0')}", 0.17), *cells])
             if (cell, label) == ("RNN", "orthogonal + curriculum, Adam"):
                 values |= {f"reach.adam.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
             if (cell, label) == ("RNN", "orthogonal + curriculum"):

@@ -4,7 +4,7 @@
 from common.run import read_json
 from part3.flags import parser
 from part3.text_plots import title
-from report.latex import count, decimals, escape, power, table
+from report.latex import count, decimals, escape, paragraph, power, table
 
 CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
 
@@ -90,7 +90,7 @@ def temperature(results):
         row = rows[sample["temperature"]]
         numbers = [decimals(row[name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
         text = rf"\texttt{{{escape(sample['text'][:130])}}}"
-        body.append([f"{sample['temperature']:g}", *numbers, rf"\parbox[t]{{.55\linewidth}}{{\raggedright {text}}}"])
+        body.append([f"{sample['temperature']:g}", *numbers, paragraph(text, 0.55)])
     numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
     body += [None, ["test part", *numbers, ""]]
     header = ["temperature", "entropy", "repeated", "misspelt", "text"]
@@ -108,7 +108,7 @@ def sentences(results):
     for name, run in found["runs"].items():
         for row in run["rows"]:
             cells = [rf"\textbf{{{escape(row['prompt'])}}}{escape(row['texts'][T])}" for T in ("0", "0.5")]
-            body.append([title(name)] + [rf"\parbox[t]{{.41\linewidth}}{{\raggedright {c}}}" for c in cells])
+            body.append([title(name)] + [paragraph(cell, 0.41) for cell in cells])
         body.append(None)
     steps = count(next(iter(found["runs"].values()))["step"])
     caption = (
@@ -126,8 +126,8 @@ def styles(results):
     body = []
     for name, run in found["runs"].items():
         losses = [decimals(run["test_parts"][other]["bpc"], 2) for other in names]
-        text = rf"\parbox[t]{{.45\linewidth}}{{\raggedright\texttt{{{escape(run['texts']['0.5'])}}}}}"
-        body.append([title(name), *losses, text])
+        text = rf"\texttt{{{escape(run['texts']['0.5'])}}}"
+        body.append([title(name), *losses, paragraph(text, 0.45)])
     caption = (
         "Style as a number: bits per character of each model (rows) on the test part of each book (columns), and what"
         f" it writes after “{escape(found['prompt'])}” at temperature .5."
@@ -190,9 +190,10 @@ def languages(results):
     for prompt in rows[names[0]]:
         cells = [f"{100 * rows[name][prompt]['name_gutenberg']:.0f}" for name in names]
         cells += [f"{100 * rows[name][prompt]['spanish_words']:.0f}" for name in names if "quijote" in name]
-        body.append([rf"\parbox[t]{{.25\linewidth}}{{\raggedright {escape(prompt)}}}", *cells])
-    header = ["prompt", *(LANGUAGES[name] for name in names)]
+        body.append([paragraph(escape(prompt), 0.25), *cells])
+    header = [LANGUAGES[name] for name in names]
     header += [f"{LANGUAGES[name]}: Spanish" for name in names if "quijote" in name]
+    header = ["prompt", *(paragraph(words, 0.08) for words in header)]
     caption = (
         rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"
         rf" the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
