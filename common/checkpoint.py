@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from common.cli import UserError, default_device
+from common.cli import UserError, default_device, is_device
 from common.files import replacing
 
 FORMAT = 1
@@ -55,22 +55,15 @@ def checkpoint_path(path):
 
 
 def resume(config, given, kind, may_differ):
-    """What --resume stands for: the configuration, the run's folder and its checkpoint.
-
-    A run that goes on from another file than checkpoint.pt gets that file as its checkpoint.pt at once: what it logged
-    after is dropped, so a later checkpoint must not stay.
+    """What --resume stands for: the configuration, the run's folder and its checkpoint. Nothing is written yet: the run
+    writes its checkpoint.pt as it begins, whichever file it goes on from.
 
     Raises:
         UserError: see load_checkpoint and settle_config.
     """
     path = checkpoint_path(config.resume)
     checkpoint = load_checkpoint(path, kind)
-    config = settle_config(config, given, checkpoint, may_differ)
-    if path.name != "checkpoint.pt":
-        raw = path.read_bytes()
-        with replacing(path.with_name("checkpoint.pt"), "wb") as f:
-            f.write(raw)
-    return config, path.parent, checkpoint
+    return settle_config(config, given, checkpoint, may_differ), path.parent, checkpoint
 
 
 def settle_config(config, given, checkpoint, may_differ):
@@ -87,6 +80,6 @@ def settle_config(config, given, checkpoint, may_differ):
                 f" leave it out to resume, or start a new run without --resume"
             )
     kept = {name: getattr(config, name) for name in given & may_differ}
-    if "device" not in given and saved.get("device", "cpu") != "cpu" and default_device() == "cpu":
-        kept["device"] = "cpu"  # saved on a GPU, resumed where there is none
+    if "device" not in given and not is_device(saved.get("device", "cpu")):
+        kept["device"] = default_device()  # saved on a GPU that is not here
     return argparse.Namespace(**{**saved, **kept})

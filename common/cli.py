@@ -59,10 +59,11 @@ class Parser(argparse.ArgumentParser):
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Names the default of every flag that has one."""
+    """Names the default of every flag that has one; a bare flag needs none."""
 
     def _get_help_string(self, action):
-        return action.help if action.default is None else super()._get_help_string(action)
+        bare = action.default is None or isinstance(action.default, bool)
+        return action.help if bare else super()._get_help_string(action)
 
 
 def run_main(main):
@@ -148,14 +149,18 @@ fraction = real(0, 1)
 probability = real(0, 1, above=True)  # one that is divided by: not zero
 
 
-def device(text):
-    """A type for argparse: the name of a device on which a tensor can be made here."""
+def is_device(text):
+    """Whether a tensor of doubles can be made there: on the CPU and on CUDA's GPUs, as far as they exist."""
     try:
         torch.zeros(1, device=text)
-        there = torch.device(text).type in ("cpu", "cuda", "mps")
+        return torch.device(text).type in ("cpu", "cuda")
     except (RuntimeError, AssertionError, NotImplementedError):
-        there = False
-    if not there:
+        return False
+
+
+def device(text):
+    """A type for argparse: the name of a device of this machine."""
+    if not is_device(text):
         here = "cpu" + (f", cuda:0 ... cuda:{torch.cuda.device_count() - 1}" if torch.cuda.is_available() else "")
         raise argparse.ArgumentTypeError(f"{text!r} is not a device of this machine; there is {here}")
     return text

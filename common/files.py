@@ -12,12 +12,18 @@ from common.cli import UserError
 
 @contextmanager
 def replacing(path, mode="w"):
-    """Open a temporary file beside `path`; at a clean end it takes that name, else it is removed.
+    """Open a temporary file beside `path`; at a clean end it takes that name, else it is removed. A device is
+    written to as it stands.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; what stood at `path` stands there still.
     """
     path = Path(path)
+    if path.is_char_device() or path.is_fifo():  # /dev/null, /dev/stdout: nothing to replace
+        with open(path, mode) as f:
+            yield f
+        return
+    path = path.resolve()  # of a link what it points to
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "") as f:

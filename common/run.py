@@ -31,6 +31,7 @@ class Table:
     """
 
     def __init__(self, path, columns, step=0):
+        self.path = path
         try:
             rows = [row for row in read_table(path) if int(row["step"]) <= step] if step and path.exists() else []
         except (KeyError, ValueError, TypeError):
@@ -44,7 +45,12 @@ class Table:
 
     def add(self, step, **values):
         """One row; columns left out stay empty."""
-        self.writer.writerow({"step": step, **values})
+        try:
+            self.writer.writerow({"step": step, **values})
+        except OSError as error:  # a full disk
+            raise UserError(
+                f"cannot write {self.path}: {error.strerror}; free some space, and --resume goes on from the checkpoint"
+            ) from None
 
     def close(self):
         self.file.close()
@@ -63,6 +69,8 @@ class Run:
     def __init__(self, folder, kind, columns, step=0):
         self.folder = Path(folder)
         self.kind = kind
+        for left in self.folder.glob("*.tmp"):
+            left.unlink()  # of a run that was killed as it wrote
         self.metrics = Table(self.folder / "metrics.csv", columns, step)
         self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
 
@@ -129,6 +137,12 @@ def read_json(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def has_result(folder, step):
+    """Whether the run in that folder has written its result.json after that update: not before it went further."""
+    path = Path(folder) / "result.json"
+    return path.exists() and read_json(path).get("steps") == step
+
+
 class StopRequest:
     """Turns the first Ctrl-C or SIGTERM into something that a training loop looks at once a step.
 
@@ -136,8 +150,15 @@ class StopRequest:
     passes its own on. After the `with` block, `status` is the exit status: 128 + the signal, 0 without one.
     """
 
+    early = None  # a signal that came where remember() was the handler, before the `with`
+
     def __init__(self):
-        self.signal = None
+        self.signal, self.noted = StopRequest.early, time.monotonic()
+
+    @staticmethod
+    def remember(number, frame):
+        """A handler for processes that train one run after the other: the next StopRequest knows of the signal."""
+        StopRequest.early = number
 
     def __enter__(self):
         self.previous = {s: signal.signal(s, self.note) for s in (signal.SIGINT, signal.SIGTERM)}

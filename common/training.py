@@ -17,15 +17,19 @@ OPTIMIZERS = {
 }
 
 
+class NotFinite(UserError):
+    """The loss, its gradient or a weight is NaN or infinite."""
+
+
 def clip_gradient(model, max_norm, step):
     """Scale the gradient down to max_norm where it is longer; returns the norm that it had.
 
     Raises:
-        UserError: the loss or its gradient is NaN or infinite. The weights are still those of the step before.
+        NotFinite: the loss or its gradient is NaN or infinite. The weights are still those of the step before.
     """
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     if not norm.isfinite():
-        raise UserError(
+        raise NotFinite(
             f"the loss or its gradient is not finite at step {step}; lower --learning_rate or --max_norm."
             f" What was saved before is kept"
         )
@@ -36,10 +40,10 @@ def check_weights(model, step):
     """Before weights are evaluated and saved.
 
     Raises:
-        UserError: one is NaN or infinite.
+        NotFinite: one is NaN or infinite.
     """
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise UserError(
+        raise NotFinite(
             f"the weights are not finite at step {step}; lower --learning_rate. What was saved before is kept"
         )
 

@@ -8,12 +8,14 @@ SEEDS = [42, 43, 44, 45, 46]
 THREE = SEEDS[:3]
 SHORT, LONGER = [*range(5, 16), 20], [30, 40, 50]  # from T = 30 on three seeds: a run takes minutes there
 LENGTHS = SHORT + LONGER
+WIDER = [8, 10, 12, 15]  # at which larger batches were tried
 FEWER = [5, 8, 10, 12, 15, 20, 30, 40, 50]
 HALF = dict(train_steps=[5000], seed=THREE)
 FIXED = dict(reservoir=[True], train_steps=[2000], seed=THREE)
 PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
 CURVES = dict(train_steps=[4500], no_early_stop=[True])
 
+SLOWLY = dict(init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1])
 LONG = [50, 100, 200, 500, 1000, 2000, 5000, 10000]
 
 
@@ -37,15 +39,17 @@ GRIDS = {
         block("RNN", LENGTHS, init=["normal", "orthogonal"], input_dim=[1], seed=THREE),
         block("LSTM", LENGTHS, init=["normal", "chrono"], input_dim=[1], seed=THREE),
     ],
-    # How far back at most.
+    # How far back at most, up to the first length that no seed solves; where a cell takes the whole hour, on one seed.
     "reach": [
         block("RNN", LONG[:4], init=["latch"]),
         block("RNN", LONG[4:], init=["latch"], seed=THREE),
-        block("RNN", LONG[:4], optimizer=["adam"], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1]),
-        block("RNN", [50, 100, 200], init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1]),
+        block("RNN", LONG[:4], optimizer=["adam"], **SLOWLY),
+        block("RNN", [1000], optimizer=["adam"], **SLOWLY, seed=[42]),
+        block("RNN", [50, 100, 200], **SLOWLY),
+        block("RNN", [500], **SLOWLY, seed=[42]),
         block("LSTM", [50, 100, 200, 500], init=["chrono"], curriculum=[None, 1.1]),
         block("LSTM", LONG[:4], init=["latch"]),
-        block("LSTM", LONG[4:-1], init=["latch"], seed=THREE),
+        block("LSTM", LONG[4:], init=["latch"], seed=THREE),
         block("RNN", [50, 100, 200], init=["orthogonal"], learning_rate=[0.0001]),
         block("LSTM", [50, 100, 200], init=["forget1"]),
     ],
@@ -70,8 +74,8 @@ GRIDS = {
     "protocols": [
         block("RNN", SHORT, init=["normal", "orthogonal"], input_dim=[1], seed=THREE, **PROTOCOL),
         block("LSTM", SHORT, init=["normal", "chrono"], input_dim=[1], seed=THREE, **PROTOCOL),
-        block("RNN", [10, 15], input_dim=[1], batch_size=[256, 512], seed=THREE, **PROTOCOL),
-        block("LSTM", [10, 15], input_dim=[1], batch_size=[256, 512], seed=THREE, **PROTOCOL),
+        block("RNN", WIDER, init=["normal", "orthogonal"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
+        block("LSTM", WIDER, init=["normal", "chrono"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
     ],
     # Single runs from the first update to the last, as the reports show them.
     "curves": [
@@ -85,8 +89,10 @@ GRIDS = {
         block("LSTM", FEWER, init=["normal", "xavier", "chrono", "latch"], **FIXED),
         block("RNN", FEWER, init=["normal", "orthogonal"], **{**FIXED, "input_dim": [1]}),
         block("LSTM", FEWER, init=["normal", "chrono"], **{**FIXED, "input_dim": [1]}),
-        block("RNN", [100, 200, 500, 1000], init=["latch", "orthogonal"], **FIXED),
-        block("LSTM", [100, 200, 500], init=["latch", "chrono"], **FIXED),
+        block("RNN", LONG[1:], init=["latch"], **FIXED),
+        block("LSTM", LONG[1:], init=["latch"], **FIXED),
+        block("RNN", LONG[1:4], init=["orthogonal"], **FIXED),
+        block("LSTM", LONG[1:4], init=["chrono", "forget1"], **FIXED),
     ],
 }
 WITH_CURVES = {"curves"}  # the grids whose tables come with every cell's metrics.csv

@@ -19,14 +19,15 @@ from part1 import memory_plots, speed_plots, sweep_plots
 from part1.run_plots import draw_accuracy_against_length
 from part1.sweep_plots import read_results
 
+BASELINE = "reservoirs.csv"  # drawn in where it is there
 FIGURES = {  # name: (who draws it, the results that it needs)
-    "lengths": (sweep_plots.draw_lengths, ["lengths.csv", "reservoirs.csv"]),
+    "lengths": (sweep_plots.draw_lengths, ["lengths.csv", BASELINE]),
     "steps_to_solve": (sweep_plots.draw_steps_to_solve, ["lengths.csv"]),
-    "reach": (sweep_plots.draw_reach, ["reach.csv", "reservoirs.csv"]),
-    "transfer": (sweep_plots.draw_transfer, ["transfer.csv"]),
-    "learning_rates": (sweep_plots.draw_learning_rates, ["learning_rates.csv"]),
-    "optimizers": (sweep_plots.draw_optimizers, ["optimizers.csv"]),
-    "capacity_clipping": (sweep_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv"]),
+    "reach": (sweep_plots.draw_reach, ["reach.csv", BASELINE]),
+    "transfer": (sweep_plots.draw_transfer, ["transfer.csv", BASELINE]),
+    "learning_rates": (sweep_plots.draw_learning_rates, ["learning_rates.csv", BASELINE]),
+    "optimizers": (sweep_plots.draw_optimizers, ["optimizers.csv", BASELINE]),
+    "capacity_clipping": (sweep_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv", BASELINE]),
     "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv"]),
     "traces": (memory_plots.draw_traces, ["traces.json"]),
     "speed": (speed_plots.draw_speed, ["speed.json"]),
@@ -60,15 +61,22 @@ def draw_all(results, to):
         raise UserError(f"no results in {results}; make them with part1/sweep.py, such as --grid lengths")
     to.mkdir(parents=True, exist_ok=True)
     for figure, (draw, needs) in FIGURES.items():
-        missing = [name for name in needs if not (results / name).exists()]
+        missing = [name for name in needs if name != BASELINE and not (results / name).exists()]
         if missing:
             print(f"{figure}: left out, {', '.join(missing)} missing")
             continue
-        found = [(read_results if name.endswith(".csv") else read_json)(results / name) for name in needs]
+        found = [read(results / name) for name in needs]
         for ending in ("png", "pdf"):
             draw(*found, to / f"{figure}.{ending}")
         print(f"see {to / figure}.png")
     return 0
+
+
+def read(path):
+    """A table or a JSON file; no rows where there is no baseline."""
+    if path.name == BASELINE and not path.exists():
+        return []
+    return read_results(path) if path.suffix == ".csv" else read_json(path)
 
 
 def read_result(path):

@@ -7,7 +7,8 @@
 
 Each cell of the grid is one run folder below --summary_path, named by its configuration, with its own log.txt and
 result.json. A cell that was stopped halfway goes on from its checkpoint; one that failed is reported and tried again by
-the next call. Calls with --task_id 0 ... N-1 and --num_tasks N own disjoint cells, so a job array needs no lock.
+the next call; one whose loss is no longer finite has that as its result. Calls with --task_id 0 ... N-1 and --num_tasks
+N own disjoint cells, so a job array needs no lock.
 """
 
 import sys
@@ -16,7 +17,6 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import csv
 import itertools
 import multiprocessing
 import os
@@ -28,11 +28,13 @@ import torch
 from tqdm import tqdm
 
 from common import cli
+from common.cells import write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import replacing, write_json
+from common.files import write_json
 from common.memory import keep_memory
 from common.run import StopRequest, read_json, read_table
+from common.training import NotFinite
 from part1 import flags, train
 from part1.grids import GRIDS, WITH_CURVES
 
@@ -42,6 +44,8 @@ VARIED = (
     "max_norm", "train_steps", "no_early_stop", "curriculum", "reservoir", "seed",
 )  # fmt: skip
 MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", "test_size", "seconds", "date")
+SETTINGS = ("eval_every", "max_minutes", "backward", "threads", "device")  # the same in all cells of a grid
+VERSIONS = ("python", "torch", "numpy")
 LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
@@ -82,7 +86,12 @@ def run_cell(config, folder):
     with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         checkpoint = load_checkpoint(folder, "part1") if (folder / "checkpoint.pt").exists() else None
         write_json(folder / "config.json", vars(config))
-        return train.train(config, folder, checkpoint)[1]
+        try:
+            return train.train(config, folder, checkpoint)[1]
+        except NotFinite as error:  # as it would be again the next time: what the cell has to tell
+            print(error)
+            train.finish_broken(config, folder)
+            return 0
 
 
 def begin_worker(event):
@@ -92,7 +101,7 @@ def begin_worker(event):
     keep_memory()
     torch.set_num_threads(1)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # while a cell trains, its StopRequest listens
+        signal.signal(number, StopRequest.remember)  # while a cell trains, its StopRequest listens
 
 
 class StopAll(StopRequest):
@@ -142,28 +151,26 @@ def run_all(todo, folder, workers, run_cell=run_cell, outcome=outcome, after_eac
 
 
 def write_table(path, folder, grid):
-    """One row a finished cell: what was varied, what was measured, with which versions and when.
+    """One row a cell: what was varied, what was measured, and how: the other settings, the versions."""
+    write_cells(
+        path,
+        [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS],
+        {varied(config): rows_of(folder / name, varied(config)) for name, config in grid.items()},
+    )
 
-    A row that the table has already is kept where its cell is of the grid but not finished here: a sweep that has only
-    begun takes nothing away from the results of another machine.
-    """
-    columns = [*VARIED, *MEASURED, "training_accuracy", "torch"]
-    old = read_table(path) if path.exists() else []
-    kept = {tuple(row[name] for name in VARIED): list(row.values()) for row in old if list(row) == columns}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as f:
-        table = csv.writer(f, lineterminator="\n")
-        table.writerow(columns)
-        for name, config in grid.items():
-            varied = [getattr(config, flag) for flag in VARIED]
-            as_read = tuple("" if value is None else str(value) for value in varied)
-            if (folder / name / "result.json").exists():
-                result = read_json(folder / name / "result.json")
-                measured = [result[column] for column in MEASURED]
-                accuracy = training_accuracy(folder / name, result["steps"])
-                table.writerow([*varied, *measured, accuracy, result["versions"]["torch"]])
-            elif as_read in kept:
-                table.writerow(kept[as_read])
+
+def varied(config):
+    return tuple(getattr(config, flag) for flag in VARIED)
+
+
+def rows_of(folder, key):
+    """A cell's row, or None where it has not finished."""
+    if not (folder / "result.json").exists():
+        return None
+    result = read_json(folder / "result.json")
+    measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
+    settings = [result["config"].get(name) for name in SETTINGS]
+    return [[*key, *measured, *settings, *(result["versions"][name] for name in VERSIONS)]]
 
 
 def finished_cells(folder, grid):
@@ -177,15 +184,18 @@ def training_accuracy(folder, steps):
     return round(sum(batches) / len(batches), 4) if batches else None
 
 
-def write_curves(path, folders):
+def write_curves(path, folder, grid):
     """metrics.csv of every cell in one file, after the columns that were varied."""
-    with replacing(path) as f:
-        table = csv.writer(f, lineterminator="\n")
-        table.writerow([*VARIED, "step", *train.COLUMNS])
-        for folder in folders:
-            config = read_json(folder / "config.json")
-            for row in read_table(folder / "metrics.csv"):
-                table.writerow([config[name] for name in VARIED] + [row[name] for name in ("step", *train.COLUMNS)])
+    cells = {varied(config): curve_of(folder / name, varied(config)) for name, config in grid.items()}
+    write_cells(path, [*VARIED, "step", *train.COLUMNS], cells)
+
+
+def curve_of(folder, key):
+    """The rows of a cell's metrics.csv, or None where it has not finished."""
+    if not (folder / "result.json").exists():
+        return None
+    columns = ("step", *train.COLUMNS)
+    return [[*key, *(row[name] for name in columns)] for row in read_table(folder / "metrics.csv")]
 
 
 def parser():
@@ -230,7 +240,7 @@ def main(argv=None):
         finished = there
         write_table(table, folder, grid)
         if config.grid in WITH_CURVES:
-            write_curves(table.with_name(f"{table.stem}_curves.csv"), finished)
+            write_curves(table.with_name(f"{table.stem}_curves.csv"), folder, grid)
     if finished:
         print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")
     for name, why in failed.items():

@@ -15,6 +15,12 @@ from common.figure import new_figure, save_figure
 from part1.run_plots import CHANCE, MARKERS, mean
 
 LENGTH = "inputs T (palindrome T+1)"
+INITS = {  # colour, line and marker of an initialisation, the same in every panel
+    "orthogonal": ("#000000", "-", "o"),
+    "chrono": ("#000000", "-", "o"),
+    "xavier": ("#d55e00", "--", "s"),
+    "normal": ("#0072b2", "-.", "^"),
+}
 
 
 def read_results(path):
@@ -75,38 +81,62 @@ def length_axis(axis, ticks):
     axis.xaxis.set_minor_locator(NullLocator())
 
 
+def draw_chance(axis):
+    axis.axhline(CHANCE, color="grey", linewidth=0.8, linestyle="-", label="chance")
+
+
+def draw_reservoirs(axis, rows):
+    """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained."""
+    for (init, group), marker in zip(grouped(rows, "init").items(), "x+1234", strict=False):
+        x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
+        axis.plot(x, y, marker, color="grey", linestyle="-", linewidth=0.6, label=f"{init}, read-out alone")
+
+
+def reservoir_said(rows, **values):
+    """The baseline as words: "read-out alone .37", or nothing where there is none."""
+    found = [row["test_accuracy"] for row in select(rows, **values)]
+    return f"; read-out alone: {mean(found):.2f}" if found else ""
+
+
 def draw_lengths(rows, reservoirs, path):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
-    figure, axes = new_figure(7.0, 5.4, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(7.0, 5.8, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
         for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
-            of_panel = select(rows, model_type=model_type, input_dim=input_dim)
-            for (init, group), marker in zip(grouped(of_panel, "init").items(), MARKERS, strict=False):
-                (line,) = axis.plot(*curve(group, "input_length", share_solved), label=init)
+            panel = dict(model_type=model_type, input_dim=input_dim)
+            for init, group in grouped(select(rows, **panel), "init").items():
+                colour, linestyle, marker = INITS[init]
+                line = curve(group, "input_length", share_solved)
+                (line,) = axis.plot(*line, label=init, color=colour, linestyle=linestyle)
                 draw_seeds(axis, group, "input_length", "test_accuracy", marker, line)
-                fixed = select(reservoirs, model_type=model_type, input_dim=input_dim, init=init)
-                fixed = [row for row in fixed if row["input_length"] <= 50]
-                if fixed:
-                    x, y = curve(fixed, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
-                    axis.plot(x, y, color=line.get_color(), linestyle="-", linewidth=0.6, alpha=0.8)
-            axis.axhline(CHANCE, color="grey", linewidth=0.8)
+            shown = {row["init"] for row in select(rows, **panel)}
+            fixed = [row for row in select(reservoirs, **panel) if row["init"] in shown and row["input_length"] <= 50]
+            draw_reservoirs(axis, fixed)
+            draw_chance(axis)
             axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}", fontsize=9)
-            add_legend(axis, fontsize=7, loc="lower left", bbox_to_anchor=(0, 0.1))
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
         row_axes[0].set_ylabel("line: share solved, points: accuracy")
     for axis in axes[1]:
         axis.set_xlabel(LENGTH)
+    legend_below(figure, axes)
     save_figure(figure, path)
 
 
+def legend_below(figure, axes):
+    """One legend for all panels, an entry for each label."""
+    handles = {}
+    for axis in np.ravel(axes):
+        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, ncols=4)
+
+
 def draw_steps_to_solve(rows, path):
-    """Updates until solved against T, digits one-hot."""
-    figure, axes = new_figure(7.0, 2.8, ncols=2, sharex=True, sharey=True)
+    """Updates until solved against T, digits one-hot; as text the share of seeds where some did not."""
+    figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
-        solved = [row for row in select(rows, model_type=model_type, input_dim=10) if row["solved_at"]]
-        for (init, group), marker in zip(grouped(solved, "init").items(), MARKERS, strict=False):
-            (line,) = axis.plot(*curve(group, "input_length", median_solved), label=init)
-            draw_seeds(axis, group, "input_length", "solved_at", marker, line)
+        for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
+            colour, linestyle, marker = INITS[init]
+            draw_solved(axis, group, "input_length", marker, init, color=colour, linestyle=linestyle)
         axis.set(title=model_type, xlabel=LENGTH, yscale="log")
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
         add_legend(axis, fontsize=7)
@@ -139,13 +169,10 @@ def draw_reach(rows, reservoirs, path):
                 column[1].plot(*curve(solved, "input_length", median_solved), color=line.get_color(),
                                linestyle=line.get_linestyle(), label=label)  # fmt: skip
                 draw_seeds(column[1], solved, "input_length", "solved_at", marker, line)
-        fixed = [row for row in select(reservoirs, model_type=model_type, init="latch") if row["input_length"] >= 50]
-        if fixed:
-            x, y = curve(fixed, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
-            column[0].plot(
-                x, y, color="grey", linestyle="-", marker="x", label="latch, read-out alone trained: accuracy"
-            )
-        column[0].axhline(CHANCE, color="grey", linewidth=0.8)
+        fixed = select(reservoirs, model_type=model_type, input_dim=10)
+        shown = {row["init"] for row in select(rows, model_type=model_type)}
+        draw_reservoirs(column[0], [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_chance(column[0])
         column[0].set_title(model_type, fontsize=9)
         add_legend(column[0], fontsize=6.5, loc="lower left", bbox_to_anchor=(0, 0.1))
         column[1].set(xlabel=LENGTH, yscale="log")
@@ -156,7 +183,7 @@ def draw_reach(rows, reservoirs, path):
     save_figure(figure, path)
 
 
-def draw_transfer(rows, path):
+def draw_transfer(rows, reservoirs, path):
     """Networks that solved T = 100, tested at other lengths."""
     figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
@@ -169,7 +196,10 @@ def draw_transfer(rows, path):
             (line,) = axis.plot(x, y, label=label)
             draw_seeds(axis, group, "test_length", "accuracy", marker, line)
             axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
-        axis.axhline(CHANCE, color="grey", linewidth=0.8)
+        fixed = select(reservoirs, model_type=model_type, input_dim=10)
+        shown = {row["init"] for row in select(rows, model_type=model_type)}
+        draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_chance(axis)
         axis.set(title=model_type, xlabel="tested at T", ylim=(0, 1.05))
         length_axis(axis, [50, 100, 200, 500, 1000, 2000, 5000, 10000])
         axis.tick_params(axis="x", rotation=45)
@@ -178,8 +208,9 @@ def draw_transfer(rows, path):
     save_figure(figure, path)
 
 
-def draw_learning_rates(rows, path):
-    """Heat maps of the updates until solved over learning rate and T; a cell says how many seeds solved."""
+def draw_learning_rates(rows, reservoirs, path):
+    """Heat maps of the updates until solved over learning rate and T; a cell says how many seeds solved. Under each T
+    stands the accuracy with the recurrent weights fixed."""
     figure, axes = new_figure(7.0, 3.0, ncols=2)
     cells = grouped(rows, "model_type", "learning_rate", "input_length")
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
@@ -196,7 +227,7 @@ def draw_learning_rates(rows, path):
                 colour = "white" if solved and picture[y, x] < 2.6 else "black"
                 axis.text(x, y, f"{len(solved)}/{len(group)}", ha="center", va="center", fontsize=7, color=colour)
         image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(5000))
-        axis.set_xticks(range(len(lengths)), lengths)
+        axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths])
         axis.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axis.set(title=model_type, xlabel=LENGTH)
         axis.grid(visible=False)
@@ -204,6 +235,12 @@ def draw_learning_rates(rows, path):
     bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
     bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
     save_figure(figure, path)
+
+
+def tick(reservoirs, row, length):
+    """T, and below it the baseline, where there is one."""
+    found = [row["test_accuracy"] for row in select(reservoirs, **{**same(row), "input_length": length})]
+    return f"{length}\n({mean(found):.2f})" if found else f"{length}"
 
 
 def best_rates(rows):
@@ -220,7 +257,7 @@ def best_rates(rows):
     }
 
 
-def draw_optimizers(rows, path):
+def draw_optimizers(rows, reservoirs, path):
     """Question 1.4: updates until solved at each optimizer's own best rate; unsolved seeds stand above the line."""
     figure, axes = new_figure(7.0, 2.8, ncols=2, sharey=True)
     best = best_rates(rows)
@@ -237,39 +274,48 @@ def draw_optimizers(rows, path):
         names = [f"{optimizer}\n{group[0]['learning_rate']:g}" for optimizer, group in of_model]
         axis.set_xticks(range(len(names)), names, fontsize=7)
         axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
-        axis.set(title=f"{model_type}, T = {rows[0]['input_length']}, scalars", yscale="log")
+        said = reservoir_said(reservoirs, **same(select(rows, model_type=model_type)[0]))
+        axis.set(yscale="log")
+        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}", fontsize=9)
         axis.set_xlabel("optimizer and its best rate")
     axes[0].set_ylabel("updates until solved")
     axes[0].text(-0.4, 1.05 * limit, "not solved", fontsize=7, color="grey", va="bottom")
     save_figure(figure, path)
 
 
-def draw_capacity_and_clipping(capacity, clipping, path):
+def same(row):
+    """What a reservoir must share with a row to be its baseline."""
+    return {name: row[name] for name in ("model_type", "input_length", "input_dim", "init", "num_hidden")}
+
+
+def draw_capacity_and_clipping(capacity, clipping, reservoirs, path):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
     figure, (left, right) = new_figure(7.0, 2.8, ncols=2)
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
-        draw_solved(left, group, "num_hidden", marker, model_type)
+        said = reservoir_said(reservoirs, **{**same(group[0]), "num_hidden": 128})
+        draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
     left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log", yscale="log")
     left.set_title(f"T = {capacity[0]['input_length']}, one-hot", fontsize=9)
     left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
     left.xaxis.set_minor_locator(NullLocator())
-    left.legend()
+    left.legend(fontsize=7)
     draw_solved(right, clipping, "max_norm", "o", clipping[0]["model_type"])
     norms = sorted({row["max_norm"] for row in clipping})
     right.set(xlabel="max_norm (gradients are cut to it)", xscale="log", yscale="log")
-    right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot", fontsize=9)
+    said = reservoir_said(reservoirs, **same(clipping[0]))
+    right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)
     right.set_xticks(norms, [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
     right.xaxis.set_minor_locator(NullLocator())
     save_figure(figure, path)
 
 
-def draw_solved(axis, rows, x, marker, label):
+def draw_solved(axis, rows, x, marker, label, **style):
     """The median of the seeds that solved, each seed, and as text the share where some did not."""
     solved = [row for row in rows if row["solved_at"]]
-    (line,) = axis.plot(*curve(solved, x, median_solved), label=label)
+    (line,) = axis.plot(*curve(solved, x, median_solved), label=label, **style)
     draw_seeds(axis, solved, x, "solved_at", marker, line)
     for value, group in grouped(rows, x).items():
         of_value = [row["solved_at"] for row in group if row["solved_at"]]
-        if len(of_value) < len(group):
+        if solved and len(of_value) < len(group):
             height = max(of_value, default=median_solved(solved))
             axis.text(value, height, f"{len(of_value)}/{len(group)}", fontsize=6.5, ha="center", va="bottom")

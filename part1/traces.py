@@ -24,6 +24,7 @@ from common.files import write_json
 from part1 import train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
 from part1.sweep import RESULTS
+from part1.sweep_plots import network_label
 from part1.transfer import load_trained, trained_runs
 
 UNITS = 40  # whose traces are kept
@@ -53,7 +54,7 @@ def explained(h, first):
 
 def kind(config):
     """What tells networks apart in a figure's legend."""
-    return f"{config.model_type} {config.init}" + " + curriculum" * (config.curriculum is not None)
+    return f"{config.model_type} {network_label(vars(config))}"
 
 
 def parser():

@@ -19,9 +19,9 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import resume
+from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
-from common.run import Run, StopRequest, make_folder, read_json
+from common.run import Run, StopRequest, has_result, make_folder, read_json
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part1.curriculum import Curriculum
 from part1.dataset import PalindromeDataset, encode, num_palindromes
@@ -60,7 +60,7 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
-        if standing.ended_by(config) and (folder / "result.json").exists():
+        if standing.ended_by(config) and has_result(folder, standing.step):
             print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
             return folder, 0
     curriculum = Curriculum(**checkpoint["curriculum"]) if checkpoint else Curriculum.begin(config)
@@ -70,6 +70,7 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
     with Run(folder, kind, COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         if not checkpoint:
             run.graph(model, encode(test_set[0][:1, :3].to(config.device), config.input_dim))
+        save(run, "checkpoint.pt", config, model, optimizer, standing, curriculum)
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             step = standing.step = standing.step + 1
@@ -129,18 +130,9 @@ def finish(run, config, standing, model, test_set):
     """result.json, the picture of the run, a few palindromes as the network sees them, and the last line."""
     digits, y = test_set
     test_size = len(y)
-    accuracy = standing.final_accuracy(model, test_set, config)
-    best = max(accuracy, standing.best_accuracy)
-    run.finish(
-        test_accuracy=accuracy,
-        best_accuracy=best,
-        solved_at=standing.solved_at,
-        ended_by=standing.ended_by(config),
-        steps=standing.step,
-        test_size=test_size,
-        seconds=round(standing.seconds, 2),
-        config=vars(config),
-    )
+    result = result_of(config, standing, model, test_set)
+    accuracy, best = result["test_accuracy"], result["best_accuracy"]
+    run.finish(**result, ended_by=standing.ended_by(config))
     draw_run(run.folder)
     shown = slice(test_size // 4, None, test_size // 4)  # from here and there: small sets are in numerical order
     said = answers(model, digits[shown], config)
@@ -153,6 +145,29 @@ def finish(run, config, standing, model, test_set):
         f" right (best {best:.4f}) after {standing.step} updates and"
         f" {standing.seconds:.0f} s of training; see {run.folder}"
     )
+
+
+def result_of(config, standing, model, test_set):
+    accuracy = standing.final_accuracy(model, test_set, config)
+    return dict(
+        test_accuracy=accuracy,
+        best_accuracy=max(accuracy, standing.best_accuracy),
+        solved_at=standing.solved_at,
+        steps=standing.step,
+        test_size=len(test_set[1]),
+        seconds=round(standing.seconds, 2),
+        config=vars(config),
+    )
+
+
+def finish_broken(config, folder):
+    """result.json of a run that ended as something was not finite: the accuracy of the weights that were saved last."""
+    checkpoint = load_checkpoint(folder, "part1")
+    model, standing = build_model(config), Standing(**checkpoint["standing"])
+    model.load_state_dict(checkpoint["model"])
+    test_set = PalindromeDataset(config.input_length + 1).test_set()
+    with Run(folder, "part1", COLUMNS, standing.step) as run:
+        run.finish(**result_of(config, standing, model, test_set), ended_by="not finite")
 
 
 def main(argv=None):

@@ -18,15 +18,15 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import csv
 import functools
 import signal
 from contextlib import redirect_stderr, redirect_stdout
 
 from common import cli
+from common.cells import write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import replacing, write_json
+from common.files import write_json
 from common.run import read_json, read_table
 from part1 import sweep
 from part2.dataset import SAMPLING
@@ -57,6 +57,11 @@ MEASURED = (
     "test_accuracy", "test_loss", "test_mse", "validation", "best_step", "ended_by", "reached_at", "steps", "seconds",
     "share_open", "multiply_adds", "ceiling", "baseline", "test_size", "date",
 )  # fmt: skip
+SETTINGS = (
+    "num_hidden", "batch_size", "optimizer", "learning_rate", "train_steps", "eval_every", "log_tau", "r_on", "learn",
+    "leak", "target", "max_minutes", "threads", "device",
+)  # fmt: skip
+VERSIONS = ("python", "torch", "numpy")
 
 
 def cells(config):
@@ -109,30 +114,60 @@ def outcome(result):
     return f"{figure}, {result['steps']} updates, {result['seconds']:.0f} s, ended by {result['ended_by']}"
 
 
-def write_results(folders, table, curves, rhythms):
+def write_results(folder, cells, table, curves, rhythms):
     """The three tables: a row for each finished cell, for each of its evaluations, and for each of its units. Returns
     how many cells are finished."""
-    folders = [folder for folder in folders if (folder / "result.json").exists()]
-    table.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(table) as f, replacing(curves) as g, replacing(rhythms) as h:
-        rows, points, units = (csv.writer(file, lineterminator="\n") for file in (f, g, h))
-        rows.writerow([*ABOUT, *MEASURED, "torch"])
-        points.writerow([*ABOUT, "step", "validation_accuracy", "validation_loss"])
-        units.writerow([*ABOUT, "unit", "tau", "s", "r_on"])
-        for folder in folders:
-            result = read_json(folder / "result.json")
-            settings = {**result["config"], **({"variant": ""} if result["config"]["model_type"] == "LSTM" else {})}
-            about = [settings.get(name, "") for name in ABOUT]
-            measured = [result.get(name, "") for name in MEASURED]
-            rows.writerow([*about, *measured, result["versions"]["torch"]])
-            for row in read_table(folder / "metrics.csv"):
-                if row["validation_loss"]:
-                    figures = (f"{float(row[name]):.4g}" for name in ("validation_accuracy", "validation_loss"))
-                    points.writerow([*about, row["step"], *figures])
-            if result["rhythm"] and settings["seed"] == SEEDS[0]:
-                rhythm = zip(*(result["rhythm"][name] for name in ("tau", "s", "r_on")), strict=True)
-                units.writerows([*about, unit, *values] for unit, values in enumerate(rhythm))
-    return len(folders)
+    found = {about(vars(config)): result_of(folder / name) for name, config in cells.items()}
+    of_cells = {key: found[key] and [row_of(key, found[key])] for key in found}
+    write_cells(table, [*ABOUT, *MEASURED, *SETTINGS, *VERSIONS], of_cells)
+    points = {about(vars(config)): curve_of(folder / name) for name, config in cells.items()}
+    write_cells(curves, [*ABOUT, "step", "validation_accuracy", "validation_loss"], with_key(points))
+    units = {key: found[key] and rhythm_of(found[key]) for key in found}
+    write_cells(rhythms, [*ABOUT, "unit", "tau", "s", "r_on"], with_key(units))
+    return sum(result is not None for result in found.values())
+
+
+def about(config):
+    """What tells a cell from the others; the LSTM has no variant."""
+    config = {**config, **({"variant": ""} if config["model_type"] == "LSTM" else {})}
+    return tuple(config.get(name, "") for name in ABOUT)
+
+
+def result_of(folder):
+    """A cell's result, or None where it has not finished."""
+    return read_json(folder / "result.json") if (folder / "result.json").exists() else None
+
+
+def row_of(key, result):
+    measured = [result.get(name, "") for name in MEASURED]
+    return [*key, *measured, *(as_word(result["config"].get(name)) for name in SETTINGS),
+            *(result["versions"][name] for name in VERSIONS)]  # fmt: skip
+
+
+def as_word(value):
+    """A setting as a table has it; a list's values side by side."""
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def curve_of(folder):
+    """(step, accuracy, loss) of each evaluation of a finished cell."""
+    if not (folder / "result.json").exists():
+        return None
+    rows = [row for row in read_table(folder / "metrics.csv") if row["validation_loss"]]
+    names = ("validation_accuracy", "validation_loss")
+    return [[row["step"], *(f"{float(row[name]):.4g}" for name in names)] for row in rows]
+
+
+def rhythm_of(result):
+    """(unit, τ, s, r_on) of each unit, of the first seed alone."""
+    if not result["rhythm"] or result["config"]["seed"] != SEEDS[0]:
+        return []
+    values = zip(*(result["rhythm"][name] for name in ("tau", "s", "r_on")), strict=True)
+    return [[unit, *row] for unit, row in enumerate(values)]
+
+
+def with_key(cells):
+    return {key: rows and [[*key, *row] for row in rows] for key, rows in cells.items()}
 
 
 def arguments():
@@ -174,7 +209,7 @@ def main(argv=None):
     # The table has all of the grid, whatever part of it was asked for now: no call takes another's rows away.
     listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
     tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
-    write = functools.partial(write_results, [folder / name for name in listed], *tables)
+    write = functools.partial(write_results, folder, listed, *tables)
     failed, status = sweep.run_all(todo, folder, min(config.workers, max(len(todo), 1)), run_cell, outcome, write)
     count = write()
     while count != (again := write()):  # other tasks of the array write it too, and end in any order

@@ -11,7 +11,7 @@ from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
-from common.run import Run, StopRequest, make_folder
+from common.run import Run, StopRequest, has_result, make_folder
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part2.dataset import BASELINE, AddingDataset, FrequencyDataset
 from part2.evaluation import Standing, loss_of, measure, multiply_adds, share_open, share_right
@@ -44,13 +44,14 @@ def train(config, folder=None, checkpoint=None):
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
-        if standing.ended_by(config) and (folder / "result.json").exists():
+        if standing.ended_by(config) and has_result(folder, standing.step):
             print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
             return folder, 0
     validation_set = data.validation_set()
     folder = folder or make_folder(config.summary_path, timed_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     with Run(folder, "part2", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+        run.save("checkpoint.pt", **state(config, model, optimizer, standing))
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             step = standing.step = standing.step + 1

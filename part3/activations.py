@@ -22,9 +22,8 @@ N characters, L layers, H hidden units.
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import json
 
@@ -36,8 +35,9 @@ from common import cli
 from common.cli import UserError
 from common.figure import new_figure, save_both
 from common.files import replacing, write_json
-from part3.findings import facts, load_run, refuse_output
+from part3.findings import facts, load_run
 from part3.markup import beginnings
+from part3.outputs import refuse_folder, settle_outputs
 
 TEMPLATE = Path(__file__).with_name("activations.html")
 CELLS = 3  # of each feature that are kept
@@ -169,11 +169,19 @@ def lines_of(text, columns, lines):
     return found
 
 
+def telling(lines, inside):
+    """LINES of these lines one after the other: the first that are as near as can be to half within quotes."""
+    shares = [inside[start:end].mean() for start, end in lines]
+    distance = [abs(np.mean(shares[first : first + LINES]) - 0.5) for first in range(max(len(lines) - LINES, 0) + 1)]
+    first = int(np.argmin(distance))
+    return lines[first : first + LINES]
+
+
 def draw(run, found, activations, text):
     """The same lines once for each feature, coloured by its best cell."""
     best = [next(cell for cell in found if cell["feature"] == feature) for feature in dict.fromkeys(names(found))]
     figure, axes = new_figure(7.2, 1.75 * len(best), nrows=len(best), squeeze=False)
-    lines = lines_of(text, COLUMNS, LINES)
+    lines = telling(lines_of(text, COLUMNS, len(text)), inside_quotes(text))
     for axis, cell in zip(axes[:, 0], best, strict=True):
         values = activations[:, column(cell, run.config["lstm_num_hidden"])]
         grid = np.full((len(lines), COLUMNS), np.nan)
@@ -181,7 +189,7 @@ def draw(run, found, activations, text):
             grid[row, : end - start] = values[start:end]
             for place in range(start, end):
                 axis.text(place - start, row, text[place], ha="center", va="center", fontsize=6, family="monospace")
-        image = axis.imshow(grid, cmap=SHADES, aspect="auto")
+        image = axis.imshow(grid, cmap=SHADES, aspect="auto", vmin=-1, vmax=1)
         axis.set_title(
             f"{cell['feature']}: layer {cell['layer']}, cell {cell['unit']}, r = {cell['test']:+.2f} (test part)",
             fontsize=8,
@@ -201,11 +209,9 @@ def parser():
     p.add_argument("--checkpoint", required=True, metavar="PATH", help="a checkpoint, or a run's folder (its best.pt)")
     p.add_argument("--txt_file", metavar="FILE", help="the book it was trained on, where it has moved since")
     p.add_argument("--length", type=cli.positive_int, default=2000, help="characters of the test part that are shown")
-    p.add_argument(
-        "--output", default=ROOT / "report" / "results" / "part3" / "activations.json", help="the best cells"
-    )
-    p.add_argument("--page", default=ROOT / "report" / "figures" / "activations.html", help="the page")
-    p.add_argument("--figures", default=ROOT / "report" / "figures", metavar="FOLDER", help="of the picture")
+    p.add_argument("--output", metavar="FILE", help="the best cells; by default activations.json in the run's folder")
+    p.add_argument("--figures", metavar="FOLDER", help="of the picture; by default that of --output")
+    p.add_argument("--page", metavar="FILE", help="the page; by default activations.html in the folder of the picture")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
@@ -214,8 +220,10 @@ def parser():
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
-    refuse_output(config.page, config.figures)
-    refuse_output(config.output)
+    settle_outputs(config, "activations")
+    config.page = Path(config.page or config.figures / "activations.html")
+    refuse_folder(config.page, "--page")
+    config.page.parent.mkdir(parents=True, exist_ok=True)
     run = load_run(config.checkpoint, config.device, config.txt_file)
     found, activations, text = find_cells(run, config.device)
     for cell in found:
@@ -228,7 +236,7 @@ def main(argv=None):
     write_json(config.output, {**facts(), "run": run.name, **run.about, "shown_from": start, "cells": found})
     with replacing(config.page) as f:
         f.write(page(run, found, activations[shown], text[shown]))
-    figure = Path(config.figures) / "activations.png"
+    figure = config.figures / "activations.png"
     save_both(draw(run, found, activations[shown], text[shown]), figure)
     print(f"see {config.page}, {figure} and {config.output}")
     return 0

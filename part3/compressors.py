@@ -34,14 +34,20 @@ COMMANDS = {
 
 
 def archive_size(name, data):
-    """The size in bytes of the compressor's archive of the data; None where the program is not installed."""
+    """The size in bytes of the compressor's archive of the data; None where the program is not installed.
+
+    Raises:
+        UserError: the program fails.
+    """
     if name not in COMMANDS:
         return len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
     if shutil.which(COMMANDS[name][0]) is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "text").write_bytes(data)
-        subprocess.run(COMMANDS[name], cwd=folder, check=True, capture_output=True)
+        done = subprocess.run(COMMANDS[name], cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"{COMMANDS[name][0]} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
         return next(Path(folder).glob("archive.*")).stat().st_size
 
 
@@ -65,11 +71,14 @@ def main(argv=None):
     p.add_argument("--txt_file", required=True, help="the book")
     p.add_argument("--val_fraction", type=cli.fraction, default=0.05, help="share of the text, as in train_text.py")
     p.add_argument("--test_fraction", type=cli.fraction, default=0.05, help="likewise; it stands at the end")
+    p.add_argument("--no_strip_gutenberg", action="store_true", help="leave Project Gutenberg's header and licence in")
     p.add_argument("--json", metavar="FILE", help="write the result there too")
     config = p.parse_args(argv)
     if config.val_fraction == config.test_fraction == 0:
         raise UserError("no part is held out; give --val_fraction or --test_fraction above 0")
-    text, _ = strip_gutenberg(read_text(config.txt_file))
+    text = read_text(config.txt_file)
+    if not config.no_strip_gutenberg:
+        text, _ = strip_gutenberg(text)
     found = {name: measure(name, text, config.val_fraction, config.test_fraction) for name in ("xz -9e", *COMMANDS)}
     for name, parts in found.items():
         said = [f"{part} {bits:.3f} bits per character" for part, bits in (parts or {}).items()]

@@ -21,7 +21,7 @@ from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import write_json
 from part3.dynamic import Rule, dynamic_losses
-from part3.evaluation import bpc, character_losses
+from part3.evaluation import bpc, character_losses, finite_mean
 from part3.flags import with_defaults
 from part3.gutenberg import strip_gutenberg
 from part3.model import best_of, load_model
@@ -129,7 +129,7 @@ def known(text, vocabulary, config):
 
 def report(config, losses, seconds):
     """Print the result, and return it as plain values."""
-    nats = float(losses.mean())
+    nats = finite_mean(losses)
     how = (
         f"dynamic, rate {config.rate:g}, decay {config.decay:g}, window {config.window}" if config.dynamic else "static"
     )

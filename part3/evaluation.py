@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from common.cli import UserError
+
 
 @dataclass
 class Standing:
@@ -39,9 +41,25 @@ class Standing:
 
 
 def text_loss(model, numbers, device, chunk=1_000):
-    """Mean loss in nats per character of `numbers` (N,), each predicted from all before it but the first."""
+    """Mean loss in nats per character of `numbers` (N,), each predicted from all before it but the first.
+
+    Raises:
+        UserError: it is not finite.
+    """
     losses, _ = character_losses(model, numbers, device, chunk)
-    return losses.mean().item()
+    return finite_mean(losses)
+
+
+def finite_mean(losses):
+    """The mean of losses.
+
+    Raises:
+        UserError: it is not finite.
+    """
+    mean = losses.mean().item()
+    if not math.isfinite(mean):
+        raise UserError("the loss is not finite; choose a lower learning rate (--learning_rate, of --dynamic --rate)")
+    return mean
 
 
 @torch.no_grad()

@@ -222,7 +222,7 @@ def make(item, names, books, folder, config):
 
 def weights(item, name, folder):
     """Which weights of a run an item looks at: of the folder alone, the best ones."""
-    if item == "languages":  # after the same updates, with and without a validation part
+    if item == "languages":  # not the best ones: without a validation part there are none
         return folder / name / "checkpoint.pt"
     if item == "sentences" and kept(folder / name, RECIPES[name]).exists():
         return kept(folder / name, RECIPES[name])

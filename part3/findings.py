@@ -20,7 +20,6 @@ from common.run import read_json, read_table
 from part3.dataset import TextDataset
 from part3.evaluation import bpc, text_loss
 from part3.flags import with_defaults
-from part3.generate import refuse_folder
 from part3.gutenberg import strip_gutenberg
 from part3.model import TextGenerationModel, best_of, build_model, load_model
 from part3.sampling import generate
@@ -125,17 +124,6 @@ def facts():
     return {"seed": SEED, "versions": versions, "date": date}
 
 
-def refuse_output(output, *folders):
-    """Bad paths are told before the work; folders that are missing are made, that of `output` too.
-
-    Raises:
-        UserError: `output` is a folder.
-    """
-    refuse_folder(output)
-    for folder in map(Path, (Path(output).parent, *folders)):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
 def finish_prompts(run, prompts, length, temperature, num_samples=1):
     """Each prompt's texts of `length` characters, as strings, in a list for each prompt.
 
@@ -156,7 +144,7 @@ def training(folder, recipe, device, book=None):
     """One run over its training: curves of at most POINTS points, and its samples with the losses then.
 
     A sample's training loss is the mean over the batches that were logged in the AVERAGED updates before it; its
-    validation loss is None where none was measured at that update.
+    validation loss is the last one that was measured by then.
     """
     result, rows = read_json(folder / "result.json"), read_table(folder / "metrics.csv")
     batches = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
@@ -168,8 +156,9 @@ def training(folder, recipe, device, book=None):
         step = int(row["step"])
         if not recipe.shown or step in recipe.shown or row["step"] == written[-1]["step"]:
             losses = [loss for at, loss in batches if step - AVERAGED < at <= step]
+            by_then = next((loss for at, loss in reversed(validations.items()) if at <= step), None)
             sample = {"step": step, "temperature": float(row["temperature"]), "text": row["text"]}
-            samples.append({**sample, **two_losses(np.mean(losses) if losses else None, validations.get(step))})
+            samples.append({**sample, **two_losses(np.mean(losses) if losses else None, by_then)})
     return {
         **{key: value for key, value in result.items() if key not in ("versions", "config")},
         "book": last.about["book"],
@@ -200,9 +189,10 @@ def before_training(run):
 
 
 def two_losses(training_loss, validation_loss):
-    """In nats the one, in bits the other; None stays None."""
+    """The one in nats and in bits, the other in bits; None stays None."""
     return {
         "training_loss": None if training_loss is None else round(float(training_loss), 4),
+        "training_bpc": None if training_loss is None else round(bpc(float(training_loss)), 4),
         "validation_bpc": None if validation_loss is None else round(bpc(validation_loss), 4),
     }
 

@@ -18,7 +18,7 @@ def parser():
     g.add_argument(
         "--strip_gutenberg", action="store_true", default=True, help="leave out Project Gutenberg's header and licence"
     )
-    g.add_argument("--no_strip_gutenberg", dest="strip_gutenberg", action="store_false", help="train on them too")
+    g.add_argument("--no_strip_gutenberg", dest="strip_gutenberg", action="store_false", help="train on them")
     g.add_argument(
         "--batching",
         choices=("random", "stream"),

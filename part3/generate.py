@@ -23,6 +23,7 @@ from common.cli import UserError
 from common.files import replacing
 from part3.beam import beam_search
 from part3.model import best_of, load_model
+from part3.outputs import refuse_folder
 from part3.prompts import known, of_file, random_characters, text_of, true_continuation
 from part3.sampling import generate
 
@@ -110,16 +111,6 @@ def refuse(config, given):
                 raise UserError(f"--temperature 0 is greedy, whatever --{flag} is; leave one of them out")
         if config.num_samples > 1 and has_prompt:
             raise UserError("--temperature 0 gives the same text --num_samples times; leave one of them out")
-
-
-def refuse_folder(path):
-    """Before the work, not after it.
-
-    Raises:
-        UserError: --output is a folder.
-    """
-    if Path(path).is_dir():
-        raise UserError(f"--output {str(path)!r} is a folder; name a file in it")
 
 
 class Writer:

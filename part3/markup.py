@@ -23,9 +23,8 @@ the training text are measured in the same way, so that they say what the cuttin
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import re
 
@@ -34,7 +33,8 @@ import numpy as np
 from common import cli
 from common.cli import UserError
 from common.files import write_json
-from part3.findings import facts, finish_prompts, load_runs, refuse_output
+from part3.findings import facts, finish_prompts, load_runs
+from part3.outputs import settle_outputs
 
 TEMPERATURES = (0, 0.5, 1.0)
 PROMPT = 100  # characters
@@ -216,7 +216,7 @@ def parser():
     p.add_argument("--txt_file", metavar="FILE", help="the text they were trained on, where it has moved since")
     p.add_argument("--num_samples", type=cli.positive_int, default=20, help="texts at each temperature, at most")
     p.add_argument("--length", type=cli.positive_int, default=5000, help="characters of a text, after its prompt")
-    p.add_argument("--output", default=ROOT / "report" / "results" / "part3" / "markup.json", help="of the numbers")
+    p.add_argument("--output", metavar="FILE", help="of the numbers; by default markup.json in the first run's folder")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
@@ -242,7 +242,7 @@ def measure_all(runs, config):
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
-    refuse_output(config.output)
+    settle_outputs(config, "markup")
     results = measure_all(load_runs(config.checkpoint, config.device, config.txt_file), config)
     write_json(config.output, {**facts(), **results})
     print(f"see {config.output}")

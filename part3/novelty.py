@@ -126,10 +126,10 @@ def line(name, row):
 def main(argv=None):
     description = "How much of what a checkpoint writes stands in its training text, against the temperature."
     config = parser("novelty.py", description, "novelty").parse_args(argv)
-    model, data, facts = load(config)
+    model, data, facts = load(config, "novelty")
     results = {**facts, **measure(model, data, config)}
     write_json(config.output, results)
-    figure = Path(config.figures) / "novelty.png"
+    figure = config.figures / "novelty.png"
     save_both(draw_novelty(results), figure)
     print(f"see {config.output} and {figure}")
     return 0

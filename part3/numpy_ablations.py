@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What each choice of numpy_rnn.py is worth: one epoch with each in turn, everything else at its default.
+"""What each choice of numpy_rnn.py is worth: one epoch with each in turn, everything else at its default; and what six
+epochs make of the defaults.
 
 python part3/numpy_ablations.py --txt_file assets/grimm.txt --to ablations.json
 """
@@ -18,6 +19,7 @@ from part3 import numpy_check, numpy_rnn
 # Each row: the flags that it changes. RMSprop and SGD stand at the rates that served them best of a few tried.
 ROWS = [
     {},
+    {"epochs": 6},
     {"initial_accumulator_value": 0.0},
     {"initial_accumulator_value": 0.0, "learning_rate": 0.05},
     {"optimizer": "rmsprop", "learning_rate": 3e-3},
@@ -33,7 +35,7 @@ ROWS = [
     {"optimizer": "rmsprop", "learning_rate": 3e-3, "clip": 0.0},
     {"optimizer": "sgd", "learning_rate": 3e-3, "clip": 0.0},
 ]
-SETTINGS = ["optimizer", "learning_rate", "initial_accumulator_value", "l2", "clip"]
+SETTINGS = ["epochs", "optimizer", "learning_rate", "initial_accumulator_value", "l2", "clip"]
 MEASURED = ["smooth_loss", "lowest_smooth_loss", "train_bpc", "validation_bpc", "test_bpc", "seconds"]
 
 
@@ -61,10 +63,12 @@ def ablate(config, changes):
 
 def table(rows):
     """The rows in columns, as one string."""
-    lines = [f"{'optimizer':<10}{'rate':>7}{'memory':>8}{'λ':>8}{'clip':>6}{'smooth':>9}{'val bpc':>9}{'test bpc':>9}"]
+    head = f"{'epochs':<8}{'optimizer':<10}{'rate':>7}{'memory':>8}{'λ':>8}{'clip':>6}"
+    lines = [f"{head}{'smooth':>9}{'val bpc':>9}{'test bpc':>9}"]
     for row in rows:
         memory = row["initial_accumulator_value"]
-        line = f"{row['optimizer']:<10}{row['learning_rate']:>7g}{'-' if memory is None else format(memory, 'g'):>8}"
+        line = f"{row['epochs']:<8}{row['optimizer']:<10}{row['learning_rate']:>7g}"
+        line += f"{'-' if memory is None else format(memory, 'g'):>8}"
         line += f"{row['l2']:>8g}{format(row['clip'], 'g') if row['clip'] else 'none':>6}"
         if "failed" in row:
             line += f"  {row['failed'].split(';')[0]}"

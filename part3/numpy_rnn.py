@@ -31,7 +31,7 @@ from common import cli
 from common.checkpoint import settle_config
 from common.cli import UserError
 from common.files import replacing
-from common.run import Run, StopRequest, Table, make_folder
+from common.run import Run, StopRequest, Table, has_result, make_folder
 from part3 import numpy_check, numpy_model
 from part3.dataset import TextDataset
 from part3.evaluation import bpc
@@ -84,7 +84,7 @@ def train(config, folder=None, checkpoint=None):
         facts, w, s, h = checkpoint
         check_text(facts, data, config.txt_file)
         standing = Standing(**facts["standing"])
-        if standing.step >= last_step and (folder / "result.json").exists():
+        if standing.step >= last_step and has_result(folder, standing.step):
             print(
                 f"nothing to do: {folder} has ended at update {standing.step}; --epochs and"
                 f" --max_updates set how far it goes"
@@ -104,6 +104,7 @@ def train(config, folder=None, checkpoint=None):
     bar = tqdm(total=last_step, initial=standing.step, unit="update", disable=None, leave=False)
     with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar, np.errstate(all="ignore"):
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
+        save(folder / "checkpoint.npz", config, data, standing, w, s, h)
         while standing.step < last_step and not stop:
             began = time.perf_counter()
             step = standing.step = standing.step + 1
@@ -200,7 +201,7 @@ def parser():
         "--no_strip_gutenberg",
         dest="strip_gutenberg",
         action="store_false",
-        help="train on Project Gutenberg's header and licence too (left out otherwise: %(default)s)",
+        help="train on Project Gutenberg's header and licence too",
     )
     g = p.add_argument_group("training")
     g.add_argument("--num_hidden", type=cli.positive_int, default=100, help="m, hidden units")

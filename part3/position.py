@@ -16,9 +16,8 @@ With a stride of 10 every character is counted once near, and 57 times far where
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
 import torch
@@ -30,7 +29,8 @@ from common.cli import UserError
 from common.figure import save_both
 from common.files import write_json
 from part3.evaluation import bpc
-from part3.findings import facts, load_runs, refuse_output
+from part3.findings import facts, load_runs
+from part3.outputs import settle_outputs
 from part3.text_plots import draw_memory
 
 # From 11 on, bins are as wide as some strides: each has all characters, equally often.
@@ -120,8 +120,8 @@ def parser():
     p.add_argument("--txt_file", metavar="FILE", help="the book they were trained on, where it has moved since")
     p.add_argument("--window", type=cli.whole(2), default=600, help="characters of a window that are predicted")
     p.add_argument("--stride", type=cli.whole(1, 10), default=10, help="characters from one window's start to the next")
-    p.add_argument("--output", default=ROOT / "report" / "results" / "part3" / "memory.json", help="of the numbers")
-    p.add_argument("--figures", default=ROOT / "report" / "figures", metavar="FOLDER", help="of the figure")
+    p.add_argument("--output", metavar="FILE", help="of the numbers; by default memory.json in the first run's folder")
+    p.add_argument("--figures", metavar="FOLDER", help="of the figure; by default that of --output")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
@@ -158,10 +158,10 @@ def measure_all(runs, config):
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
-    refuse_output(config.output, config.figures)
+    settle_outputs(config, "memory")
     results = measure_all(load_runs(config.checkpoint, config.device, config.txt_file), config)
     write_json(config.output, {**facts(), **results})
-    figure = Path(config.figures) / "text_memory.png"
+    figure = config.figures / "text_memory.png"
     save_both(draw_memory(results), figure)
     print(f"see {config.output} and {figure}")
     return 0

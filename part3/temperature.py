@@ -20,9 +20,8 @@ B texts, N characters of a text, V vocabulary.
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import re
 
@@ -36,14 +35,15 @@ from common.figure import save_both
 from common.files import write_json
 from common.machine import versions
 from part3.dataset import TextDataset
-from part3.generate import refuse_folder
 from part3.model import best_of, load_model
+from part3.outputs import settle_outputs
 from part3.sampling import distribution, generate
 from part3.temperature_plots import draw_temperature
 from part3.text import check_text
 
 TEMPERATURES = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)
 SHOWN, SHOWN_LENGTH = (0, 0.5, 1, 2), 200  # temperatures and characters of the samples that are printed
+SHORTEST = 50  # characters of a text
 GRAM = 8  # characters of a piece whose return is a repetition
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 PIECE = 100  # characters whose distributions are held at once
@@ -60,23 +60,23 @@ def parser(prog, description, name):
     )
     p.add_argument("--txt_file", metavar="FILE", help="the book it was trained on, where it has moved since")
     p.add_argument("--num_samples", type=cli.positive_int, default=64, help="B, texts at each temperature")
-    p.add_argument("--length", type=cli.whole(50), default=1000, help="N, characters of a text")
+    p.add_argument("--length", type=cli.whole(SHORTEST), default=1000, help="N, characters of a text")
     p.add_argument("--seed", type=cli.natural, default=1, help="of the texts")
-    p.add_argument("--output", default=ROOT / "report" / "results" / "part3" / f"{name}.json", help="of the numbers")
-    p.add_argument("--figures", default=ROOT / "report" / "figures", metavar="FOLDER", help="of the figure")
+    p.add_argument("--output", metavar="FILE", help=f"of the numbers; by default {name}.json in the run's folder")
+    p.add_argument("--figures", metavar="FOLDER", help="of the figure; by default that of --output")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 
 
-def load(config):
+def load(config, name):
     """The model, the book in the parts that it was trained with, and what the results should say of both.
 
     Raises:
         UserError: the checkpoint or the book does not serve, or there is no test part of --length characters.
     """
     cli.set_threads(config)
-    refuse_folder(config.output)
+    settle_outputs(config, name)
     path = best_of(config.checkpoint)
     checkpoint = load_checkpoint(path, "part3")
     trained = checkpoint["config"]
@@ -90,9 +90,8 @@ def load(config):
     )
     check_text(checkpoint, data, book)
     if len(data.test) < config.length:
-        raise UserError(f"the test part of {book} has {len(data.test)} characters; choose a smaller --length")
-    for folder in (Path(config.output).parent, Path(config.figures)):
-        folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad path is told at once
+        remedy = "choose a smaller --length" if len(data.test) >= SHORTEST else "give a run that holds more out"
+        raise UserError(f"the test part of {book} has {len(data.test)} characters; {remedy}")
     model, _ = load_model(path, config.device)
     facts = {
         "book": Path(book).name,
@@ -194,12 +193,12 @@ def line(name, row):
 def main(argv=None):
     description = "What the temperature does to the texts that a checkpoint writes, as numbers."
     config = parser("temperature.py", description, "temperature").parse_args(argv)
-    model, data, facts = load(config)
+    model, data, facts = load(config, "temperature")
     results = {**facts, **measure(model, data, config)}
     for sample in results["samples"]:
         print(f"--- temperature {sample['temperature']:g}\n{sample['text']}")
     write_json(config.output, results)
-    figure = Path(config.figures) / "temperature.png"
+    figure = config.figures / "temperature.png"
     save_both(draw_temperature(results), figure)
     print(f"see {config.output} and {figure}")
     return 0

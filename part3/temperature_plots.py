@@ -15,8 +15,9 @@ def curve(axis, rows, column, value="mean", **style):
 
 
 def level(axis, value, label, color="#d55e00", linestyle="--"):
-    """The test part's own value, which no temperature changes."""
-    axis.axhline(value, label=label, color=color, linestyle=linestyle)
+    """The test part's own value, which no temperature changes. (A book without words has no misspelt ones: None.)"""
+    if value is not None:
+        axis.axhline(value, label=label, color=color, linestyle=linestyle)
 
 
 def complete(axes):

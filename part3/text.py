@@ -49,7 +49,7 @@ class Vocabulary:
     def __init__(self, text):
         self.characters = "".join(sorted(set(text)))
         codes = code_points(self.characters)
-        self.dtype = np.uint8 if len(codes) <= 256 else np.int32
+        self.dtype = np.min_scalar_type(len(codes) - 1)  # uint8 up to 256 characters, then uint16
         self.index = np.full(int(codes[-1]) + 1, -1, dtype=np.int32)
         self.index[codes] = np.arange(len(codes))
 
@@ -57,7 +57,7 @@ class Vocabulary:
         return len(self.characters)
 
     def encode(self, text):
-        """Characters to their numbers, an array of uint8 (int32 where V is over 256).
+        """Characters to their numbers, an array of uint8 (uint16 where V is over 256).
 
         Raises:
             UserError: a character that the vocabulary lacks; the line names it and its place.

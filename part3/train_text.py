@@ -24,7 +24,7 @@ from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
-from common.run import Run, StopRequest, Table, make_folder
+from common.run import Run, StopRequest, Table, has_result, make_folder
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
 from part3.evaluation import Standing, bpc, text_loss
@@ -82,7 +82,7 @@ def train(config, folder=None, checkpoint=None):
         check_text(checkpoint, data, config.txt_file)
         standing, state = restore(checkpoint, model, optimizer, schedule, config)
         ended_by = standing.ended_by(config)
-        if ended_by and (folder / "result.json").exists():
+        if ended_by and has_result(folder, standing.step):
             print(f"nothing to do: {folder} has ended at update {standing.step}; --{ended_by} sets how far it goes")
             return folder, 0
     saved = dict(vocabulary=data.vocabulary.characters, text_sha256=fingerprint(data))  # in every checkpoint
@@ -97,6 +97,7 @@ def train(config, folder=None, checkpoint=None):
         if not checkpoint:
             run.graph(model.eval(), data.batch(1, 1)[0][:, :3].to(config.device))
             model.train()
+        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             standing.step = step = standing.step + 1
@@ -123,6 +124,7 @@ def train(config, folder=None, checkpoint=None):
             if step == first_step + TIMED:
                 tqdm.write(estimate((standing.seconds - first_seconds) / TIMED, config.train_steps - step))
             if step % config.sample_every == 0:
+                check_weights(model, step)
                 write_samples(run, samples, step, model, data, config)
             if len(data.val) and step % config.eval_every == 0:
                 check_weights(model, step)

@@ -29,10 +29,10 @@ class Results:
 
 
 def longest_on_all_seeds(rows):
-    """The longest T up to which every seed solves every length."""
+    """The longest T up to which every seed solves every length; 0 where not even the shortest."""
     lengths = sorted({row["input_length"] for row in rows})
     solved = [all(row["solved_at"] for row in select(rows, input_length=T)) for T in lengths]
-    return lengths[solved.index(False) - 1] if False in solved else lengths[-1]
+    return lengths[-1] if all(solved) else (0, *lengths)[solved.index(False)]
 
 
 def solves(results, grid, lengths, **values):

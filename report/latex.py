@@ -13,6 +13,12 @@ def escape(text):
     return "".join(SPECIAL.get(character, character) for character in text)
 
 
+def breakable(text):
+    """Source code as LaTeX shows it, in lines that may end before a tag or a command and behind a bracket."""
+    opened = "".join(r"\allowbreak{}" * (character in "<\\") + escape(character) for character in text)
+    return opened.replace(r"\}", r"\}\allowbreak{}").replace(r"\textgreater{}", r"\textgreater{}\allowbreak{}")
+
+
 def count(n):
     """1,700"""
     return f"{n:,}"

@@ -31,6 +31,9 @@ def make(results):
         except FileNotFoundError as error:
             missing.append(f"{item.__name__}: {Path(error.filename).relative_to(results)} is missing")
             continue
+        except (KeyError, IndexError, ValueError) as error:  # results of which only a part is there
+            missing.append(f"{item.__name__}: its results are not complete ({type(error).__name__}: {error})")
+            continue
         values |= found.get("values", {})
         tables |= found.get("tables", {})
     return values, tables, missing

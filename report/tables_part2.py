@@ -41,13 +41,21 @@ def frequency(results):
     caption = "Frequency discrimination: held-out accuracy in per cent, mean, standard deviation and (seeds)."
     config = parser("frequency").parse_args([])
     complete(config)
-    gated = [row["share_open"] for row in select(rows, model_type="GatedLSTM", variant="phased", sampling="standard")]
+    gated = select(rows, model_type="GatedLSTM", variant="phased", sampling="standard")
+    plain = select(rows, model_type="LSTM", init="forget1", sampling="standard")
     values = {
         "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
         "frequency.r_on": decimals(config.r_on, 2),
-        "frequency.updates": rf"{100 * mean(gated):.1f}\,\%",
+        "frequency.updates": rf"{100 * mean(row['share_open'] for row in gated):.1f}\,\%",
+        "frequency.needed": millions(row["share_open"] * row["multiply_adds"] for row in gated),
+        "frequency.all": millions(row["multiply_adds"] for row in gated),
+        "frequency.lstm": millions(row["multiply_adds"] for row in plain),
     }
     return {"values": values, "tables": {"frequency": table("frequency", caption, "llll", header, body)}}
+
+
+def millions(values):
+    return f"{mean(values) / 1e6:.2f}"
 
 
 def adding(results):
@@ -87,6 +95,8 @@ def learnability(results):
     together = [row for row in found["paths"] if len(row["learn"]) > 1]
     lost = [row["accuracy"] for row in together if not near("tau", row, right)]
     values |= {"learn.together": f"{len(together) - len(lost)} of {len(together)}"}
+    values |= {"learn.together.s": f"{sum(near('s', row, right) for row in together)} of {len(together)}"}
+    values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
     values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
     header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]

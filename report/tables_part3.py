@@ -2,9 +2,10 @@
 """The numbers and tables of part 3. Each function takes the folder of results and returns values and tables."""
 
 from common.run import read_json
+from part1.sweep_plots import read_results
 from part3.flags import parser
 from part3.text_plots import title
-from report.latex import count, decimals, escape, paragraph, power, table
+from report.latex import breakable, count, decimals, escape, paragraph, power, table
 
 CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
 
@@ -16,6 +17,7 @@ OPENED = {
     "brace": r"\texttt{\{}",
     "element": r"\texttt{\textless ...\textgreater}",
 }
+SOURCES = {"calculus": r"\LaTeX", "html": "HTML"}
 LANGUAGES = {
     "grimm": "Grimm",
     "grimm_licence": "Grimm, licence",
@@ -72,14 +74,38 @@ def samples(results):
         for sample in runs[name]["samples"]:
             if sample["temperature"] not in (0.5, 1.0) or (sample["temperature"] == 1.0 and sample["step"] > 0):
                 continue  # before training there is one at temperature 1 alone
+            losses = [sample[name] for name in ("training_loss", "training_bpc", "validation_bpc")]
             body.append([
-                title(name), count(sample["step"]), decimals(sample["training_loss"], 2),
+                title(name), count(sample["step"]), *("--" if loss is None else decimals(loss, 2) for loss in losses),
                 rf"\texttt{{{escape(sample['text'][:50])}}}",
             ])  # fmt: skip
         body.append(None)
-    header = ["", "update", "loss", "sample at temperature .5 after a random first character"]
-    caption = "Samples over the course of training, with the mean training loss then (nats per character)."
-    return {"tables": {"samples": table("samples", caption, "lrll", header, body[:-1], size="scriptsize")}}
+    header = ["", "update", "nats", "bpc", "held out", "sample at temperature .5 after a random first character"]
+    caption = (
+        "Samples over the course of training, with the mean training loss then, in nats and in bits per character, and"
+        " the last loss of the validation part by then, in bits."
+    )
+    return {"tables": {"samples": table("samples", caption, "lrllll", header, body[:-1], size="scriptsize")}}
+
+
+def democracy(results):
+    """Democracy in America with and without dropout: the losses at the end, and sentences of 50 characters."""
+    runs = read(results, "training")["runs"]
+    body = []
+    for name in ("democracy", "democracy_dropout"):
+        losses = [runs[name]["samples"][-1][loss] for loss in ("training_loss", "training_bpc", "validation_bpc")]
+        cells = [title(name), *(decimals(loss, 2) for loss in losses)]
+        for sentence in runs[name]["sentences"]:
+            if sentence["temperature"] == 0.5:
+                body.append([*cells, rf"\texttt{{{escape(sentence['text'])}}}"])
+                cells = [""] * len(cells)
+    steps, config = runs["democracy"]["steps"], runs["democracy"]["config"]
+    caption = (
+        rf"\emph{{Democracy in America}}, $T = {config['seq_length']}$, after {count(steps)} updates with and without"
+        " dropout: the losses as in the table before, and two sentences from their first letter (temperature .5)."
+    )
+    header = ["", "nats", "bpc", "held out", "sentence"]
+    return {"tables": {"democracy": table("democracy", caption, "lllll", header, body, size="scriptsize")}}
 
 
 def temperature(results):
@@ -147,7 +173,11 @@ def heldout(results):
         found = [read(results, f"{part}_{kind}")["bpc"] for part in ("validation", "test")]
         body.append([f"best run, {kind}", *(decimals(value, 3) for value in found)])
     caption = r"\emph{Grimm's Fairy Tales}, bits per character."
-    return {"tables": {"heldout": table("heldout", caption, "lll", ["", "validation", "test"], body)}}
+    tried = [row["bpc"] for row in read_results(results / "part3" / "dynamic_tuning.csv")]
+    values = {"dynamic.tried": str(len(tried)), "dynamic.lowest": decimals(min(tried), 3)}
+    values |= {"dynamic.highest": decimals(max(tried), 3)}
+    made = table("heldout", caption, "lll", ["", "validation", "test"], body)
+    return {"values": values, "tables": {"heldout": made}}
 
 
 def novelty(results):
@@ -172,10 +202,21 @@ def markup(results):
         for kind in run["training_text"]:
             columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_text"][kind]]
             cells = [decimals(c["share_closed"], 2) if c["opened"] else "none opened" for c in columns]
-            body.append([escape(run["language"]), OPENED[kind], *cells])
+            body.append([SOURCES[name], OPENED[kind], *cells])
     header = ["", "opened", "greedy", "temperature .5", "1", "training text"]
     caption = "Generated source: the share of what is opened that is closed again, in the right order."
-    return {"tables": {"markup": table("markup", caption, "llllll", header, body)}}
+    return {"tables": {"markup": table("markup", caption, "llllll", header, body), "source": source(results)}}
+
+
+def source(results):
+    """Generated LaTeX and HTML, 250 characters of each model's first text at temperature .5."""
+    body = []
+    for name, run in read(results, "markup")["runs"].items():
+        sample = next(sample for sample in run["samples"] if sample["temperature"] == 0.5)
+        text = rf"\textbf{{\texttt{{{breakable(sample['prompt'])}}}}}\texttt{{{breakable(sample['text'][:250])}}}"
+        body.append([SOURCES[name], paragraph(text, 0.85)])
+    caption = "Generated source at temperature .5, after the beginning in bold."
+    return table("source", caption, "ll", ["", ""], body, size="scriptsize")
 
 
 def languages(results):
@@ -194,12 +235,22 @@ def languages(results):
     header = [LANGUAGES[name] for name in names]
     header += [f"{LANGUAGES[name]}: Spanish" for name in names if "quijote" in name]
     header = ["prompt", *(paragraph(words, 0.08) for words in header)]
+    updates = [f"{LANGUAGES[name]} {count(found['runs'][name]['step'])}" for name in names]
     caption = (
         rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"
-        rf" the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
+        " the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
+        f" Updates of training: {'; '.join(updates)}."
     )
     made = table("languages", caption, "l" * len(header), header, body, size="scriptsize")
     return {"tables": {"languages": made}}
+
+
+def cells(results):
+    """The correlations of the best cells with what they keep count of, on the test part."""
+    values = {}
+    for cell in read(results, "activations")["cells"]:
+        values.setdefault(f"cells.{cell['feature'].split()[-1]}", decimals(abs(cell["test"]), 2))
+    return {"values": values}
 
 
 def numpy_network(results):
@@ -209,4 +260,7 @@ def numpy_network(results):
     return {"values": {"numpy.smooth": decimals(lowest, 3), "numpy.check": power(worst)}}
 
 
-ITEMS = [settings, grimm, samples, temperature, sentences, styles, heldout, novelty, markup, languages, numpy_network]
+ITEMS = [
+    settings, grimm, samples, democracy, temperature, sentences, styles, heldout, novelty, markup, languages,
+    cells, numpy_network,
+]  # fmt: skip

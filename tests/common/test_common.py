@@ -3,6 +3,9 @@ import argparse
 import csv
 import errno
 import os
+import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +14,7 @@ from common import cli
 from common.checkpoint import FORMAT, load_checkpoint, save_checkpoint, settle_config
 from common.cli import UserError
 from common.files import replacing, write_json
-from common.run import Table, make_folder, read_json
+from common.run import Run, StopRequest, Table, has_result, make_folder, read_json
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ def test_ranges(kind, good, bad):
 
 def test_a_device_that_is_not_there():
     assert cli.device("cpu") == "cpu"
-    for name in ("cuda:99", "gpu", "", "meta"):
+    for name in ("cuda:99", "gpu", "", "meta", "mps"):
         with pytest.raises(argparse.ArgumentTypeError, match="there is cpu"):
             cli.device(name)
 
@@ -227,3 +230,46 @@ def test_a_table_goes_on_after_the_step_given(tmp_path):
         rows = list(csv.DictReader(f))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     assert float(rows[0]["a"]) == 1 / 3 and rows[2] == {"step": "3", "a": "", "b": "x, “y”\n"}
+
+
+def test_a_device_is_written_to_and_a_link_stays_a_link(tmp_path):
+    with replacing("/dev/null") as f:
+        f.write("nothing")
+    assert Path("/dev/null").is_char_device() and not list(Path("/dev").glob("null.*"))
+    (tmp_path / "book").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "book")
+    with replacing(tmp_path / "link") as f:
+        f.write("new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "book").read_text() == "new"
+
+
+def test_a_table_on_a_full_disk_is_one_line(tmp_path):
+    table = Table(tmp_path / "metrics.csv", ["loss"])
+    table.close()
+    with (
+        suppress(OSError),
+        open("/dev/full", "w", buffering=1) as full,
+    ):
+        table.writer = csv.DictWriter(full, ["step", "loss"])
+        with pytest.raises(UserError, match=r"metrics.csv: No space left on device; free some space"):
+            table.add(1, loss=0.5)
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(tmp_path):
+    (tmp_path / "checkpoint.pt.123.tmp").write_text("half")
+    with Run(tmp_path, "part1", ["loss"]):
+        assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_result_counts_for_the_update_it_was_written_after(tmp_path):
+    assert not has_result(tmp_path, 5)
+    write_json(tmp_path / "result.json", {"steps": 5})
+    assert has_result(tmp_path, 5) and not has_result(tmp_path, 9)
+
+
+def test_a_signal_before_the_with_is_not_lost(monkeypatch):
+    monkeypatch.setattr(StopRequest, "early", None)
+    assert not StopRequest()
+    StopRequest.remember(signal.SIGTERM, None)
+    with StopRequest() as stop:
+        assert stop and stop.status == 143

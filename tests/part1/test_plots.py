@@ -72,6 +72,9 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
     for name in plots.FIGURES:
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 5_000
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
+    (results / "reservoirs.csv").unlink()  # a baseline: what it stands beside is drawn without
+    status, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
+    assert status == 0 and "left out" not in out
     (results / "transfer.csv").unlink()
     _, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
     assert "transfer: left out, transfer.csv missing" in out

@@ -36,10 +36,13 @@ def test_a_grid_is_the_product_of_its_values(run_script, tmp_path):
 
 
 def test_cells_run_once_and_what_failed_is_left_for_the_next_call(run_script, tmp_path):
-    argv = [*TINY, "--optimizer", "sgd", "--max_norm", 1e38, "--learning_rate", 0.01, 1e38, "--train_steps", 40]
+    argv = [*TINY, "--optimizer", "sgd", "--learning_rate", 0.01, 0.02, "--train_steps", 40]
     argv += ["--input_length", 3, "--summary_path", tmp_path / "cells", "--table", tmp_path / "table.csv"]
+    broken = tmp_path / "cells" / names(run_script(sweep.main, *argv, "--dry_run")[1])[1]
+    broken.mkdir(parents=True)
+    (broken / "checkpoint.pt").write_text("nonsense")
     status, out, err = run_script(sweep.main, *argv)
-    assert status == 1 and "2 to do" in out and "failed: " in err and "not finite" in err
+    assert status == 1 and "2 to do" in out and "failed: " in err and "damaged" in err
     (row,) = table(tmp_path / "table.csv")
     assert row["learning_rate"] == "0.01" and row["steps"] == "40" and row["torch"] == torch.__version__ and row["date"]
     (result,) = tmp_path.glob("cells/*/result.json")
@@ -111,7 +114,7 @@ def test_a_signal_saves_every_cell_that_trains(tmp_path, number):
     command = [sys.executable, ROOT / "part1" / "sweep.py", *argv, "--summary_path", tmp_path / "cells"]
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("cells/*/checkpoint.pt"))) < 2 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("cells/*/best.pt"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(number)
     assert process.wait(timeout=60) == 128 + number
@@ -158,3 +161,25 @@ def test_a_sweep_that_has_begun_keeps_the_rows_of_another_machine(run_script, tm
     other = [*TINY, "--input_length", 3, "--curriculum", "none", "--table", tmp_path / "table.csv"]
     assert run_script(sweep.main, *other, "--summary_path", tmp_path / "elsewhere")[0] == 0
     assert len(table(tmp_path / "table.csv")) == 1  # rows of cells that are not of this grid go
+
+
+def test_a_cell_whose_loss_is_no_longer_finite_is_a_result(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--optimizer", "sgd", "--learning_rate", 1e38, "--max_norm", 1e38]
+    argv += ["--train_steps", 40, "--summary_path", tmp_path / "cells", "--table", tmp_path / "table.csv"]
+    status, _, err = run_script(sweep.main, *argv)
+    assert status == 0 and not err
+    (row,) = table(tmp_path / "table.csv")
+    assert row["ended_by"] == "not finite" and row["solved_at"] == "" and 0 <= float(row["test_accuracy"]) < 0.5
+    status, out, _ = run_script(sweep.main, *argv)
+    assert "1 finished, 0 to do" in out
+
+
+def test_curves_of_another_machine_are_kept(run_script, tmp_path, monkeypatch):
+    values = {"model_type": ["RNN"], "input_length": [2, 3], "num_hidden": [8], "batch_size": [8], "train_steps": [10]}
+    monkeypatch.setitem(GRIDS, "curves", [{**values, "seed": [1]}])
+    argv = ["--grid", "curves", "--table", tmp_path / "curves.csv"]
+    assert run_script(sweep.main, *argv, "--summary_path", tmp_path / "there")[0] == 0
+    before = table(tmp_path / "curves_curves.csv")
+    argv += ["--summary_path", tmp_path / "here", "--task_id", 1, "--num_tasks", 2]
+    assert run_script(sweep.main, *argv)[0] == 0
+    assert table(tmp_path / "curves_curves.csv") == before and {row["input_length"] for row in before} == {"2", "3"}

@@ -120,3 +120,15 @@ def test_every_figure(tmp_path, run_script):
 def test_a_folder_that_cannot_be_made(run_script, argv):
     status, _, err = run_script(plots.main, *argv)
     assert status == 2 and "--to" in err and err.count("\n") == 1
+
+
+def test_a_call_elsewhere_takes_nothing_away(run_script, tmp_path):
+    argv = [*TINY, "--sampling", "standard", "--cell", "assignment", "LSTM", "--seed", 42, "--to", tmp_path / "results"]
+    assert run_script(experiments.main, *argv, "--summary_path", tmp_path / "there")[0] == 0
+    names = ("frequency", "frequency_curves", "frequency_rhythms")
+    before = [table(tmp_path / "results" / f"{name}.csv") for name in names]
+    argv += ["--summary_path", tmp_path / "here", "--task_id", 2, "--num_tasks", 3]  # a share without a cell
+    assert run_script(experiments.main, *argv)[0] == 0
+    assert [table(tmp_path / "results" / f"{name}.csv") for name in names] == before and all(before)
+    row = before[0][0]
+    assert (row["num_hidden"], row["learning_rate"], row["learn"], row["device"]) == ("6", "0.001", "tau s r_on", "cpu")

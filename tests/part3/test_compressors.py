@@ -45,3 +45,23 @@ def test_a_part_that_stood_there_before_costs_less(name):
     data = "".join(random.Random(2).choices("abcdefgh \n", k=5_000)).encode()
     once, twice = (compressors.archive_size(name, times * data) for times in (1, 2))
     assert once > 1_500 and twice - once < 0.5 * once
+
+
+def test_a_program_that_fails_is_one_line(text_file, run_script, monkeypatch):
+    monkeypatch.setitem(compressors.COMMANDS, "zpaq -m5", ["sh", "-c", "echo no memory >&2; exit 3"])
+    monkeypatch.delitem(compressors.COMMANDS, "PPMd -o8")
+    status, _, err = run_script(compressors.main, "--txt_file", text_file)
+    assert status == 2 and "sh failed" in err and "no memory" in err and err.count("\n") == 1
+
+
+def test_the_licence_may_be_left_in(tmp_path, run_script, monkeypatch):
+    monkeypatch.setattr(compressors.shutil, "which", lambda program: None)
+    book = tmp_path / "book.txt"
+    start, end = (f"*** {word} OF THE PROJECT GUTENBERG EBOOK X ***\n" for word in ("START", "END"))
+    book.write_text(start + "a king " * 400 + "\n" + end + "The licence. " * 100)
+    argv = ["--txt_file", book, "--json", tmp_path / "c.json"]
+    sizes = []
+    for more in ([], ["--no_strip_gutenberg"]):
+        assert run_script(compressors.main, *argv, *more)[0] == 0
+        sizes.append(json.loads((tmp_path / "c.json").read_text())["characters"])
+    assert sizes == [2800, len(book.read_text())]

@@ -182,3 +182,9 @@ def test_characters_that_the_checkpoint_does_not_know(run_folder, run_script, tm
 def test_one_line_for_what_does_not_serve(run_folder, run_script, text_file, flags, word):
     status, _, err = run_script(evaluate.main, "--checkpoint", run_folder, "--txt_file", text_file, *flags)
     assert status == 2 and err.count("\n") == 1 and word in err
+
+
+def test_a_loss_that_is_not_finite_is_one_line(run_folder, run_script, text_file):
+    argv = ["--checkpoint", run_folder, "--txt_file", text_file, "--dynamic", "--rate", 1e38]
+    status, out, err = run_script(evaluate.main, *argv)
+    assert status == 2 and "not finite" in err and "--rate" in err and err.count("\n") == 1 and out == ""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import json
+import shutil
 from argparse import Namespace
 from math import log
 from pathlib import Path
@@ -12,6 +13,7 @@ from part3 import temperature, train_text
 from part3.dataset import TextDataset
 from part3.model import TextGenerationModel
 from part3.temperature import entropy, in_pieces, mean_and_error, misspelt, repetition, words, write_texts
+from part3.temperature_plots import draw_temperature
 
 TALE = "The king said: “Go home, little goat!” And it went home.\n\n"
 
@@ -134,3 +136,23 @@ def test_what_does_not_serve_is_one_line(run_folder, run_script, tmp_path, monke
     place = ["--output", "t.json", "--figures", "figures"]
     status, out, err = run_script(temperature.main, "--checkpoint", run_folder, "--length", 60, *place, *argv)
     assert status == 2 and err.count("\n") == 1 and word in err and out == "" and not Path("t.json").exists()
+
+
+def test_results_lie_beside_the_model_unless_told_otherwise(run_folder, run_script, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(run_folder, run)
+    argv = ["--checkpoint", run, "--num_samples", 2, "--length", 60]
+    assert run_script(temperature.main, *argv)[0] == 0
+    assert {path.name for path in run.glob("temperature.*")} == {
+        "temperature.json", "temperature.png", "temperature.pdf",
+    }  # fmt: skip
+    argv[1] = tmp_path / "none"
+    status, _, err = run_script(temperature.main, *argv)
+    assert status == 2 and "none" in err and not (tmp_path / "none").exists()
+
+
+def test_a_book_without_words_has_a_figure_too():
+    row = {"mean": None, "standard_error": None}
+    measured = dict.fromkeys(("entropy", "entropy_along_test", "repetition", "misspelt"), row)
+    results = {"temperatures": [{"temperature": 1, **measured}], "test": measured}
+    assert [len(axis.lines) for axis in draw_temperature(results).axes] == [2, 1, 1]

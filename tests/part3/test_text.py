@@ -60,6 +60,7 @@ def test_the_vocabulary_is_sorted_and_turns_back():
     wide = "".join(map(chr, range(32, 32 + 257)))  # one more than a byte tells apart
     assert Vocabulary(wide).decode(Vocabulary(wide).encode(wide)) == wide
     many = Vocabulary("".join(map(chr, range(32, 1000))))
+    assert [Vocabulary("".join(map(chr, range(V)))).encode("").itemsize for V in (256, 257, 65_537)] == [1, 2, 4]
     assert many.decode(many.encode("aé\u03a9")) == "aé\u03a9"
 
 

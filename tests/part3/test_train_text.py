@@ -211,7 +211,7 @@ def test_checkpoints_come_as_often_as_told(tiny, monkeypatch):
     original = train_text.save
     monkeypatch.setattr(train_text, "save", lambda run, name, *a: saved.append(name) or original(run, name, *a))
     tiny("--checkpoint_every", 2, "--train_steps", 7)
-    assert saved.count("checkpoint.pt") == 4  # at 2, 4, 6 and at the end
+    assert saved.count("checkpoint.pt") == 5  # as it begins, at 2, 4, 6 and at the end
 
 
 DROPOUT = ("--dropout_keep_prob", 0.5, "--input_keep_prob", 0.8, "--recurrent_keep_prob", 0.7)
@@ -279,6 +279,39 @@ def test_where_a_run_stopped_leaves_no_trace(tiny, run_script, first):
     a["standing"].pop("seconds"), b["standing"].pop("seconds")
     assert a["standing"] == b["standing"] and same(a["model"], b["model"])
     assert rows(whole) == rows(part) and rows(whole, "samples.csv") == rows(part, "samples.csv")
+
+
+def test_a_run_that_was_killed_before_its_new_result_ends_all_the_same(tiny, run_script, monkeypatch):
+    folder = tiny("--train_steps", 6)
+    with monkeypatch.context() as killed:
+        killed.setattr(train_text, "finish", lambda *a: None)
+        assert run_script(train_text.main, "--resume", folder, "--train_steps", 9)[0] == 0
+    assert json.loads((folder / "result.json").read_text())["steps"] == 6
+    status, out, _ = run_script(train_text.main, "--resume", folder)
+    assert status == 0 and "nothing to do" not in out
+    assert json.loads((folder / "result.json").read_text())["steps"] == 9
+
+
+def test_a_resume_that_is_refused_takes_no_checkpoint_away(tiny, run_script, tmp_path):
+    folder = tiny("--train_steps", 12, "--eval_every", 3)
+    before = (folder / "checkpoint.pt").read_bytes()
+    (tmp_path / "other.txt").write_text("another book altogether. " * 60)
+    for argv in (["--txt_file", tmp_path / "other.txt"], ["--seq_length", 9]):
+        assert run_script(train_text.main, "--resume", folder / "best.pt", *argv)[0] == 2
+        assert (folder / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_that_is_killed_in_its_first_update_can_be_resumed(tiny, run_script, monkeypatch, tmp_path, text_file):
+    def killed(*argv):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(train_text, "clip_gradient", killed)
+        argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", "--train_steps", 6]
+        assert run_script(train_text.main, *argv)[0] == 130
+    (folder,) = tmp_path.glob("runs/*")
+    assert run_script(train_text.main, "--resume", folder)[0] == 0
+    assert same(checkpoint(folder)["model"], checkpoint(tiny("--train_steps", 6))["model"])
 
 
 def test_the_result_is_that_of_the_best_weights(tiny, text_file):
@@ -365,7 +398,8 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, run_script, text_
     argv = [*TINY, "--txt_file", text_file, "--summary_path", tmp_path / "runs", "--checkpoint_every", 1]
     status, _, err = run_script(train_text.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38)
     assert status == 2 and "not finite at step" in err and err.count("\n") == 1
-    assert not list(tmp_path.glob("runs/*/*.pt"))
+    (path,) = tmp_path.glob("runs/*/*.pt")  # the one that a run begins with
+    assert path.name == "checkpoint.pt" and checkpoint(path.parent)["standing"]["step"] == 0
 
 
 @pytest.mark.slow
