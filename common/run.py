@@ -153,7 +153,8 @@ class StopRequest:
     early = None  # a signal that came where remember() was the handler, before the `with`
 
     def __init__(self):
-        self.signal, self.noted = StopRequest.early, time.monotonic()
+        self.signal = StopRequest.early
+        self.noted = None if self.signal is None else time.monotonic()
 
     @staticmethod
     def remember(number, frame):

@@ -23,9 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(ROOT)
 
-import datetime
 import math
-import platform
 import time
 
 import numpy as np
@@ -35,6 +33,7 @@ from tqdm import tqdm
 
 from common import cli
 from common.files import write_json
+from common.machine import today, versions
 from common.training import clip_gradient
 from part2.flags import LEAK
 from part2.gated_lstm import VARIANTS, GatedLSTM
@@ -192,10 +191,9 @@ def main(argv=None):
     began = time.perf_counter()
     results = {"paths": paths(config.seeds, starts, config), "gradients": gradients(config.seeds, config)}
     seconds = time.perf_counter() - began
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     task = {"right": RIGHT, "T": T, "noise": NOISE, "best_accuracy": best_accuracy()}
-    date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    about = {"task": task, "config": vars(config), "seconds": round(seconds, 1), "versions": versions, "date": date}
+    kept = {name: value for name, value in vars(config).items() if name != "to"}  # not where it lay
+    about = {"task": task, "config": kept, "seconds": round(seconds, 1), "versions": versions(), "date": today()}
     write_json(config.to, {**about, **results})
     print(f"the best that can be done here: {task['best_accuracy']:.4f}; {seconds:.0f} s; see {config.to}")
     return 0

@@ -20,6 +20,7 @@ from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import write_json
+from common.machine import today, versions
 from part3.dynamic import Rule, dynamic_losses
 from part3.evaluation import bpc, character_losses, finite_mean
 from part3.flags import with_defaults
@@ -93,7 +94,7 @@ def main(argv=None):
     losses = losses[max(len(numbers) - len(part) - 1, 0) :]  # where nothing stands before, all but the first character
     result = report(config, losses, time.perf_counter() - began)
     if config.json:
-        write_json(config.json, {**result, "config": vars(config)})
+        write_json(config.json, {**result, "config": vars(config), "versions": versions(), "date": today()})
     return 0
 
 

@@ -12,7 +12,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(ROOT)
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from common import cli
 from common.cli import UserError
@@ -51,6 +51,8 @@ def draw_curves_of(axis, runs, names):
     if shown:
         axis.set_ylim(min(shown) - 0.05, np.quantile(shown, 0.98) + 0.05)  # the first updates go up and out
     axis.set(xlabel="update", ylabel="loss (nats per character)")
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1 if len(names) == 1 else 2)
 
 

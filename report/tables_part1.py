@@ -8,6 +8,7 @@ from part1.dataset import PalindromeDataset, num_palindromes
 from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
+from part1.grids import LONGER, SEEDS, THREE
 from part1.sweep_plots import best_rates, grouped, network_label, read_results, select
 from report.latex import count, decimals, paragraph, power, table
 
@@ -56,7 +57,8 @@ def lengths(results):
     """Share solved against T for each cell, digits and initialisation."""
     rows = read_results(results / "part1" / "lengths.csv")
     unsolved = [row for row in select(rows, model_type="RNN") if row["solved_at"] is None]
-    tables, values = {}, {"lengths.steps": count(rows[0]["train_steps"])}
+    tables, values = {}, {"lengths.steps": count(rows[0]["train_steps"]), "lengths.longer": count(LONGER[0])}
+    values |= {"lengths.seeds": count(len(SEEDS)), "lengths.fewer": count(len(THREE))}
     values["lengths.unsolved_highest"] = decimals(max(row["test_accuracy"] for row in unsolved), 2)
     values["lengths.unsolved_best"] = decimals(max(row["best_accuracy"] for row in unsolved) - 0.005, 2)
     values |= {f"palindromes.{T}": count(num_palindromes(T + 1)) for T in (5, 11)}

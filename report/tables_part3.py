@@ -180,6 +180,11 @@ def heldout(results):
     return {"values": values, "tables": {"heldout": made}}
 
 
+def shakespeare(results):
+    """The loss on nanoGPT's split of Shakespeare, 90 / 10."""
+    return {"values": {"shakespeare.nats": decimals(read(results, "shakespeare_validation")["loss"], 3)}}
+
+
 def novelty(results):
     found = read(results, "novelty")
     rows = [(f"{row['temperature']:g}", row) for row in found["temperatures"]] + [("test part", found["test"])]
@@ -245,6 +250,17 @@ def languages(results):
     return {"tables": {"languages": made}}
 
 
+def memory(results):
+    """What the characters before the last T are worth."""
+    gains = {name: run["gain"] for name, run in read(results, "memory")["runs"].items()}
+    return {
+        "values": {
+            f"memory.{name}": rf"{decimals(gain['mean'], 4)} $\pm$ {decimals(gain['standard_error'], 4)}"
+            for name, gain in gains.items()
+        }
+    }
+
+
 def cells(results):
     """The correlations of the best cells with what they keep count of, on the test part."""
     values = {}
@@ -261,6 +277,6 @@ def numpy_network(results):
 
 
 ITEMS = [
-    settings, grimm, samples, democracy, temperature, sentences, styles, heldout, novelty, markup, languages,
-    cells, numpy_network,
+    settings, grimm, samples, democracy, temperature, sentences, styles, heldout, shakespeare, novelty, markup,
+    languages, memory, cells, numpy_network,
 ]  # fmt: skip

@@ -90,5 +90,5 @@ def test_the_whole(run_script, tmp_path):
     run_script(temperature.main, *argv, "--output", tmp_path / "t.json")
     sample = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["samples"][0]["text"]
     config = novelty.parser("", "", "").parse_args([str(word) for word in argv])
-    model, data, _ = novelty.load(config)
+    model, data, _ = novelty.load(config, "novelty")
     assert data.convert_to_string(novelty.write_texts(model, data, 0, config)[0]) == sample

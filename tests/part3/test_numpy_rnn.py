@@ -161,7 +161,7 @@ def test_checkpoints_come_as_often_as_told(tmp_path, monkeypatch):
     original = numpy_rnn.save
     monkeypatch.setattr(numpy_rnn, "save", lambda path, *a: saved.append(path.name) or original(path, *a))
     start(tmp_path, "--checkpoint_every", 30, "--max_updates", 100)
-    assert saved == ["checkpoint.npz", "best.npz", "checkpoint.npz", "checkpoint.npz", "checkpoint.npz"]
+    assert saved == ["checkpoint.npz", "checkpoint.npz", "best.npz", *["checkpoint.npz"] * 3]  # the first as it begins
 
 
 RMSPROP = ("--optimizer", "rmsprop", "--learning_rate", 0.01, "--l2", 0.001)
