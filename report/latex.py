@@ -38,15 +38,17 @@ def power(value):
 
 def paragraph(text, width):
     """LaTeX that breaks into lines in a cell; the width is a part of the line's."""
-    return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright {text}\strut}}"
+    return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright\strut {text}\strut}}"
 
 
 def table(label, caption, columns, header, rows, size="small"):
     """A floating table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule."""
     narrow = "" if size == "small" else r"\setlength{\tabcolsep}{3.5pt}"
-    lines = [rf"\begin{{table}}[t]\centering\{size}{narrow}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
+    lines = [rf"\begin{{table}}[htbp]\centering\{size}{narrow}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
     lines += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
-    lines += [" & ".join(header) + r" \\", r"\midrule"]
-    lines += [r"\midrule" if row is None else " & ".join(row) + r" \\" for row in rows]
+    if any(header):
+        lines += [" & ".join(header) + r" \\", r"\midrule"]
+    end = r" \\" if size == "small" else r" \\[1.5pt]"
+    lines += [r"\midrule" if row is None else " & ".join(row) + end for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"

@@ -130,18 +130,22 @@ def temperature(results):
 
 def sentences(results):
     found = read(results, "sentences")
-    body = []
-    for name, run in found["runs"].items():
-        for row in run["rows"]:
-            cells = [rf"\textbf{{{escape(row['prompt'])}}}{escape(row['texts'][T])}" for T in ("0", "0.5")]
-            body.append([title(name)] + [paragraph(cell, 0.41) for cell in cells])
-        body.append(None)
+    runs = {name: {row["prompt"]: row["texts"] for row in run["rows"]} for name, run in found["runs"].items()}
+    prompts = list(next(iter(runs.values())))
+    body = [
+        [paragraph(rf"\textbf{{{escape(prompt)}}}", 0.16)]
+        + [paragraph(escape(texts[prompt][temperature]), 0.25) for texts in runs.values()]
+        for temperature, some in (("0", prompts[:1]), ("0.5", prompts))
+        for prompt in some
+    ]
+    body.insert(1, None)
     steps = count(next(iter(found["runs"].values()))["step"])
     caption = (
         f"Sentences finished with {found['length']} characters by models at the template's flags (Democracy: $T = 50$)"
-        f" after {steps} updates."
+        f" after {steps} updates: the first greedily, then all at temperature .5."
     )
-    made = table("sentences", caption, "lll", ["", "greedy", "temperature .5"], body[:-1], size="scriptsize")
+    header = ["", *(title(name) for name in runs)]
+    made = table("sentences", caption, "l" * len(header), header, body, size="scriptsize")
     return {"tables": {"sentences": made}}
 
 
