@@ -316,6 +316,10 @@ def draw_solved(axis, rows, x, marker, label, **style):
     draw_seeds(axis, solved, x, "solved_at", marker, line)
     for value, group in grouped(rows, x).items():
         of_value = [row["solved_at"] for row in group if row["solved_at"]]
-        if solved and len(of_value) < len(group):
-            height = max(of_value, default=median_solved(solved))
-            axis.text(value, height, f"{len(of_value)}/{len(group)}", fontsize=6.5, ha="center", va="bottom")
+        share = f"{len(of_value)}/{len(group)}"
+        style = dict(fontsize=6.5, ha="center", color=line.get_color())
+        if not of_value:  # above everything, a row for each line
+            height = 1 - 0.05 * (len(axis.get_legend_handles_labels()[1]) - 1)
+            axis.text(value, height, share, va="top", transform=axis.get_xaxis_transform(), **style)
+        elif len(of_value) < len(group):
+            axis.text(value, max(of_value), share, va="bottom", **style)
