@@ -155,21 +155,6 @@ def reservoirs(results):
     return {"values": {"reach.reservoir": said}}
 
 
-def transfer(results):
-    rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
-    lengths, groups, body = sorted({row["test_length"] for row in rows}), {}, []
-    for row in rows:
-        groups.setdefault(f"{row['model_type']} {network_label(row)}", []).append(row)
-    for label, group in groups.items():
-        of_length = grouped(group, "test_length")
-        body.append([label, *(decimals(median(row["accuracy"] for row in of_length[T]), 3) for T in lengths)])
-    caption = "Transfer: networks that solved $T = 100$, tested at other lengths as they are; medians over seeds."
-    header = ["", *(count(T) for T in lengths)]
-    return {
-        "tables": {"transfer": table("transfer", caption, "l" * (len(lengths) + 1), header, body, size="footnotesize")}
-    }
-
-
 def speed(results):
     rows = read_json(results / "part1" / "speed.json")["rows"]
     values = {}
@@ -190,6 +175,5 @@ ITEMS = [
     protocols,
     reach,
     reservoirs,
-    transfer,
     speed,
 ]
