@@ -52,6 +52,14 @@ def prompt_file(tmp_path):
     return path
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell starts what runs in its background with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_after(monkeypatch, n):
     """A Ctrl-C when the model has made n characters of each text."""
     original = generate.generate
