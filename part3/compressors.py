@@ -11,9 +11,8 @@ stands before and adapts as it reads on. The fair comparison is with evaluate.py
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import lzma
 import shutil
@@ -47,7 +46,8 @@ def archive_size(name, data):
         Path(folder, "text").write_bytes(data)
         done = subprocess.run(COMMANDS[name], cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            raise UserError(f"{COMMANDS[name][0]} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+            said = " ".join((done.stderr or done.stdout).split())
+            raise UserError(f"{COMMANDS[name][0]} failed: {said or done.returncode}")
         return next(Path(folder).glob("archive.*")).stat().st_size
 
 
