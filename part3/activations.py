@@ -35,9 +35,9 @@ from common import cli
 from common.cli import UserError
 from common.figure import new_figure, save_both
 from common.files import replacing, write_json
-from part3.findings import facts, load_run
 from part3.markup import beginnings
 from part3.outputs import refuse_folder, settle_outputs
+from part3.trained import facts, load_run
 
 TEMPLATE = Path(__file__).with_name("activations.html")
 CELLS = 3  # of each feature that are kept

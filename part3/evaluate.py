@@ -14,19 +14,16 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import time
-from argparse import Namespace
 
 from common import cli
-from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import write_json
 from common.machine import today, versions
 from part3.dynamic import Rule, dynamic_losses
 from part3.evaluation import bpc, character_losses, finite_mean
-from part3.flags import with_defaults
 from part3.gutenberg import strip_gutenberg
-from part3.model import best_of, load_model
 from part3.text import part_starts, read_text
+from part3.trained import load_run
 
 PARTS = ("train", "validation", "test", "all")
 SHOWN = 20  # unknown characters that are named
@@ -78,19 +75,17 @@ def main(argv=None):
     if idle and not config.dynamic:
         raise UserError(f"--{idle[0]} belongs to --dynamic; give that too, or leave it out")
     cli.set_threads(config)
-    path = best_of(config.checkpoint)
-    model, vocabulary = load_model(path, config.device)
-    trained = with_defaults(Namespace(**load_checkpoint(path, "part3")["config"]))
-    rest, before, part = (known(text, vocabulary, config) for text in read_part(config, trained))
+    run = load_run(config.checkpoint, config.device)
+    rest, before, part = (known(text, run.vocabulary, config) for text in read_part(config, run.config))
     if len(before) + len(part) < 2 or not part:
         raise UserError(f"the part {config.part} of {config.txt_file} has nothing to predict; use a longer text")
     began = time.perf_counter()
-    numbers = vocabulary.encode(rest + before + part)
+    numbers = run.vocabulary.encode(rest + before + part)
     if config.dynamic:
         rule = Rule(config.rate, config.decay, config.window)
-        losses = dynamic_losses(model, numbers, config.device, rule, len(rest))
+        losses = dynamic_losses(run.model, numbers, config.device, rule, len(rest))
     else:
-        losses, _ = character_losses(model, numbers, config.device)
+        losses, _ = character_losses(run.model, numbers, config.device)
     losses = losses[max(len(numbers) - len(part) - 1, 0) :]  # where nothing stands before, all but the first character
     result = report(config, losses, time.perf_counter() - began)
     if config.json:
@@ -102,10 +97,10 @@ def read_part(config, trained):
     """The part that is asked for, and before it the text that is read with the weights at rest (for --dynamic), and the
     text to warm up with. `trained` is the configuration of the run."""
     text = read_text(config.txt_file)
-    if trained.strip_gutenberg:
+    if trained["strip_gutenberg"]:
         text, _ = strip_gutenberg(text)
     n = len(text)
-    val, test = part_starts(n, trained.val_fraction, trained.test_fraction)
+    val, test = part_starts(n, trained["val_fraction"], trained["test_fraction"])
     begin, end = {"train": (0, val), "validation": (val, test), "test": (test, n), "all": (0, n)}[config.part]
     warm_up = max(begin - config.warm_up, 0)
     rest = max(warm_up - config.at_rest, 0) if config.dynamic else warm_up

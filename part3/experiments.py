@@ -32,9 +32,9 @@ from common.files import replacing, write_json
 from common.run import read_json
 from part3 import findings, flags, markup, position, train_text
 from part3.evaluation import Standing
-from part3.findings import facts, load_run
 from part3.recipes import FINISHERS, LANGUAGES, MARKED_UP, PAGES, RECIPES, REMEMBERING, STYLES
 from part3.text import BOOKS, read_text
+from part3.trained import facts, load_run
 
 RESULTS = ROOT / "report" / "results" / "part3"
 ITEMS = ("training", "books", "languages", "sentences", "memory", "markup")

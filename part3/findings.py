@@ -4,29 +4,19 @@
 experiments.py writes them, text_plots.py draws them. B texts, N characters of a text, V vocabulary.
 """
 
-import datetime
-import platform
 from argparse import Namespace
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import torch
 
-from common.checkpoint import load_checkpoint
-from common.cli import UserError
 from common.run import read_json, read_table
-from part3.dataset import TextDataset
 from part3.evaluation import bpc, text_loss
-from part3.flags import with_defaults
 from part3.gutenberg import strip_gutenberg
-from part3.model import TextGenerationModel, best_of, build_model, load_model
-from part3.sampling import generate
+from part3.model import build_model
 from part3.temperature import words
-from part3.text import Vocabulary, check_text, read_text
+from part3.text import read_text
+from part3.trained import SEED, finish_prompts, load_run
 
-SEED = 1  # of all texts that are generated here
 POINTS = 200  # of a loss curve
 AVERAGED = 200  # updates over whose logged batches the training loss beside a sample is averaged
 GRAM = 20  # characters that are the licence's where they stand in it
@@ -49,95 +39,6 @@ SENTENCES = (
     "Sleeping beauty is ",
 )
 ENGLISH_AND_SPANISH = SENTENCES[4:9]  # those that one report gave to both of its models
-
-
-@dataclass
-class Trained:
-    """A checkpoint: its model, and what it says of its training. `about` is for the results."""
-
-    name: str
-    model: TextGenerationModel
-    vocabulary: Vocabulary
-    config: dict
-    about: dict
-    book: str
-    checkpoint: dict
-    device: str
-
-    @cached_property
-    def data(self):
-        """The book in the parts that it was trained with.
-
-        Raises:
-            UserError: it is gone, or another book.
-        """
-        c = self.config
-        data = TextDataset(
-            self.book, c["seq_length"], c["val_fraction"], c["test_fraction"], c["seed"], c["strip_gutenberg"]
-        )
-        check_text(self.checkpoint, data, self.book)
-        return data
-
-
-def load_run(path, device, book=None, name=None):
-    """The checkpoint of a path, of a run's folder the best one; `book` where the text has moved since. It is named
-    after the folder, a file also after itself.
-
-    Raises:
-        UserError: it does not serve.
-    """
-    path = Path(path)
-    file = best_of(path)
-    checkpoint = load_checkpoint(file, "part3")
-    model, vocabulary = load_model(file, device)
-    config = checkpoint["config"]
-    if name is None:
-        name = path.resolve().name if path.is_dir() else f"{path.resolve().parent.name} {path.stem}"
-    book = str(book or config["txt_file"])
-    about = {
-        "checkpoint": file.name,
-        "step": checkpoint["standing"]["step"],
-        "book": Path(book).name,
-        "config": {key: value for key, value in config.items() if key not in ("txt_file", "summary_path")},
-    }
-    return Trained(name, model, vocabulary, config, about, book, checkpoint, device)
-
-
-def load_runs(paths, device, book=None):
-    """Several of them, which the results tell apart by their names.
-
-    Raises:
-        UserError: see load_run; or two have one name.
-    """
-    runs = [load_run(path, device, book) for path in paths]
-    names = [run.name for run in runs]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"two of the checkpoints have the name {name!r}; give one, or rename a run's folder")
-    return runs
-
-
-def facts():
-    """What every result says of itself: seed, versions, date."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-    date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return {"seed": SEED, "versions": versions, "date": date}
-
-
-def finish_prompts(run, prompts, length, temperature, num_samples=1):
-    """Each prompt's texts of `length` characters, as strings, in a list for each prompt.
-
-    Characters that the model does not know are left out of a prompt; of one that it knows nothing of, the first
-    character of its vocabulary is left.
-    """
-    unknown = dict.fromkeys(map(ord, run.vocabulary.unknown("".join(prompts))))
-    known = [prompt.translate(unknown) or run.vocabulary.characters[0] for prompt in prompts]
-    numbers = [torch.from_numpy(run.vocabulary.encode(prompt).astype(np.int64)).to(run.device) for prompt in known]
-    rng = torch.Generator().manual_seed(SEED)
-    following = generate(run.model, numbers, length, temperature, rng, num_samples=num_samples)
-    texts = torch.stack([x.cpu() for x in following], dim=1).numpy()  # (B, N)
-    texts = [run.vocabulary.decode(text) for text in texts]
-    return [texts[start : start + num_samples] for start in range(0, len(texts), num_samples)]
 
 
 def training(folder, recipe, device, book=None):
@@ -179,8 +80,8 @@ def begun_sentences(run, letters, temperature):
 
 def before_training(run):
     """A sample of the weights that the run began with, and their loss."""
-    model = build_model(with_defaults(Namespace(**{**run.config, "device": run.device})), len(run.vocabulary)).eval()
-    untrained = Trained(run.name, model, run.vocabulary, run.config, run.about, run.book, run.checkpoint, run.device)
+    model = build_model(Namespace(**{**run.config, "device": run.device}), len(run.vocabulary)).eval()
+    untrained = replace(run, model=model)
     first = run.vocabulary.characters[np.random.default_rng((run.config["seed"], 0, 1)).integers(len(run.vocabulary))]
     ((text,),) = finish_prompts(untrained, [first], run.config["sample_length"], 1.0)
     train, val = run.data.train[:10_000], run.data.val

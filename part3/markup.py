@@ -33,8 +33,8 @@ import numpy as np
 from common import cli
 from common.cli import UserError
 from common.files import write_json
-from part3.findings import facts, finish_prompts, load_runs
 from part3.outputs import settle_outputs
+from part3.trained import facts, finish_prompts, load_runs
 
 TEMPERATURES = (0, 0.5, 1.0)
 PROMPT = 100  # characters

@@ -112,7 +112,11 @@ def load_model(path, device):
     Raises:
         UserError: the checkpoint is missing, damaged or not one of part 3.
     """
-    checkpoint = load_checkpoint(path, "part3")
+    return model_of(load_checkpoint(path, "part3"), path, device)
+
+
+def model_of(checkpoint, path, device):
+    """The same of a checkpoint that has been read from that path."""
     try:
         vocabulary = Vocabulary(checkpoint["vocabulary"])
         config = with_defaults(Namespace(**{**checkpoint["config"], "device": device}))

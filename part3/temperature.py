@@ -29,17 +29,14 @@ import numpy as np
 import torch
 
 from common import cli
-from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.figure import save_both
 from common.files import write_json
 from common.machine import versions
-from part3.dataset import TextDataset
-from part3.model import best_of, load_model
 from part3.outputs import settle_outputs
 from part3.sampling import distribution, generate
 from part3.temperature_plots import draw_temperature
-from part3.text import check_text
+from part3.trained import load_run
 
 TEMPERATURES = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)
 SHOWN, SHOWN_LENGTH = (0, 0.5, 1, 2), 200  # temperatures and characters of the samples that are printed
@@ -77,31 +74,20 @@ def load(config, name):
     """
     cli.set_threads(config)
     settle_outputs(config, name)
-    path = best_of(config.checkpoint)
-    checkpoint = load_checkpoint(path, "part3")
-    trained = checkpoint["config"]
-    book = config.txt_file or trained["txt_file"]
-    data = TextDataset(
-        book,
-        trained["seq_length"],
-        trained["val_fraction"],
-        trained["test_fraction"],
-        strip=trained["strip_gutenberg"],
-    )
-    check_text(checkpoint, data, book)
+    run = load_run(config.checkpoint, config.device, config.txt_file)
+    data = run.data
     if len(data.test) < config.length:
         remedy = "choose a smaller --length" if len(data.test) >= SHORTEST else "give a run that holds more out"
-        raise UserError(f"the test part of {book} has {len(data.test)} characters; {remedy}")
-    model, _ = load_model(path, config.device)
+        raise UserError(f"the test part of {run.book} has {len(data.test)} characters; {remedy}")
     facts = {
-        "book": Path(book).name,
-        "step": checkpoint["standing"]["step"],
+        "book": run.about["book"],
+        "step": run.about["step"],
         "num_samples": config.num_samples,
         "length": config.length,
         "seed": config.seed,
         "versions": versions(),
     }
-    return model, data, facts
+    return run.model, data, facts
 
 
 def write_texts(model, data, temperature, config):

@@ -29,7 +29,7 @@ from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
 from part3.evaluation import Standing, bpc, text_loss
 from part3.flags import parser, refuse_another_end, refuse_contradictions, run_name, with_defaults
-from part3.model import build_model, load_model
+from part3.model import build_model, model_of
 from part3.sampling import generate
 from part3.text import check_text, fingerprint
 
@@ -225,8 +225,9 @@ def estimate(seconds_per_update, updates):
 def finish(run, config, data, standing):
     """The losses of the best weights on all three parts into result.json, and the picture of the run."""
     best = run.folder / ("best.pt" if len(data.val) else "checkpoint.pt")
-    model, _ = load_model(best, config.device)
-    result = {"steps": standing.step, "best_step": load_checkpoint(best, "part3")["standing"]["step"]}
+    checkpoint = load_checkpoint(best, "part3")
+    model, _ = model_of(checkpoint, best, config.device)
+    result = {"steps": standing.step, "best_step": checkpoint["standing"]["step"]}
     parts = {"train": data.train[-max(len(data.val), 10_000) :], "validation": data.val, "test": data.test}
     for name, part in parts.items():
         loss = text_loss(model, part, config.device) if len(part) else None
@@ -250,6 +251,7 @@ def main(argv=None):
     if config.resume is not None:
         config, folder, checkpoint = resume(config, given, "part3", MAY_DIFFER)
         config = with_defaults(config)
+        refuse_contradictions(config, given)
         refuse_another_end(config, checkpoint)
         return train(config, folder, checkpoint)[1]
     if config.txt_file is None:

@@ -12,7 +12,7 @@ from common.run import read_json
 from part1.sweep_plots import read_results, select
 from report.latex import count, decimals, escape, paragraph, power, table
 from report.tables_part1 import solved_of
-from report.tables_part3 import loss_near
+from report.tables_part3 import loss_near, lowest_smooth_loss
 
 
 class Results:
@@ -94,9 +94,7 @@ def gradient_errors(results):
 
 
 def smooth_loss(results):
-    return (
-        f"{decimals(min(row['lowest_smooth_loss'] for row in results.text('numpy_ablations')['rows']), 2)} nats, Grimm"
-    )
+    return f"{decimals(lowest_smooth_loss(results.text('numpy_ablations')), 2)} nats, Grimm"
 
 
 ROWS = [

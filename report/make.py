@@ -4,7 +4,7 @@
 python report/make.py
 
 A number of the text is \\val{NAME}; values.tex defines them all. Each table is a file of its own. What lacks its
-results is named and left out.
+results is named and left out, and a table of an earlier call goes.
 """
 
 import sys
@@ -59,6 +59,8 @@ def main(argv=None):
     for name, text in {"values": values_file(values), **tables}.items():
         with replacing(to / f"{name}.tex") as f:
             f.write(text)
+    for stale in {path for path in to.glob("*.tex") if path.stem not in {"values", *tables}}:
+        stale.unlink()
     for line in missing:
         print(f"left out, {line}")
     print(f"{len(values)} values and {len(tables)} tables in {to}")

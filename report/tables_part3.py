@@ -3,6 +3,7 @@
 
 from common.run import read_json
 from part1.sweep_plots import read_results
+from part3.findings import SENTENCES
 from part3.flags import parser
 from part3.text_plots import title
 from report.latex import breakable, count, decimals, escape, paragraph, power, table
@@ -18,6 +19,7 @@ OPENED = {
     "element": r"\texttt{\textless ...\textgreater}",
 }
 SOURCES = {"calculus": r"\LaTeX", "html": "HTML"}
+ENGLISH = SENTENCES[4:8]  # of the prompts that both languages were given
 LANGUAGES = {
     "grimm": "Grimm",
     "grimm_licence": "Grimm, licence",
@@ -80,10 +82,11 @@ def samples(results):
                 rf"\texttt{{{escape(sample['text'][:50])}}}",
             ])  # fmt: skip
         body.append(None)
-    header = ["", "update", "nats", "bpc", "held out", "sample at temperature .5 after a random first character"]
+    header = ["", "update", "nats", "bpc", "held out", "sample after a random first character"]
     caption = (
         "Samples over the course of training, with the mean training loss then, in nats and in bits per character, and"
-        " the last loss of the validation part by then, in bits."
+        " the last loss of the validation part by then, in bits. Drawn at temperature .5, before the first update at 1;"
+        " cut at 50 characters."
     )
     return {"tables": {"samples": table("samples", caption, "lrllll", header, body[:-1], size="scriptsize")}}
 
@@ -94,7 +97,8 @@ def democracy(results):
     body = []
     for name in ("democracy", "democracy_dropout"):
         losses = [runs[name]["samples"][-1][loss] for loss in ("training_loss", "training_bpc", "validation_bpc")]
-        cells = [title(name), *(decimals(loss, 2) for loss in losses)]
+        best = f"{decimals(runs[name]['validation_bpc'], 3)} ({count(runs[name]['best_step'])})"
+        cells = [title(name), *(decimals(loss, 2) for loss in losses), best]
         for sentence in runs[name]["sentences"]:
             if sentence["temperature"] == 0.5:
                 body.append([*cells, rf"\texttt{{{escape(sentence['text'])}}}"])
@@ -104,8 +108,11 @@ def democracy(results):
         rf"\emph{{Democracy in America}}, $T = {config['seq_length']}$, after {count(steps)} updates with and without"
         " dropout: the losses as in the table before, and two sentences from their first letter (temperature .5)."
     )
-    header = ["", "nats", "bpc", "held out", "sentence"]
-    return {"tables": {"democracy": table("democracy", caption, "lllll", header, body, size="scriptsize")}}
+    header = ["", "nats", "bpc", "held out", "lowest (update)", "sentence"]
+    return {
+        "values": {"democracy.best_step": count(runs["democracy"]["best_step"])},
+        "tables": {"democracy": table("democracy", caption, "llllll", header, body, size="scriptsize")},
+    }
 
 
 def temperature(results):
@@ -201,19 +208,25 @@ def novelty(results):
     caption = (
         f"Memorised or new: {found['num_samples']} texts of {count(found['length'])} characters at each temperature."
     )
-    return {"tables": {"novelty": table("novelty", caption, "llll", header, body)}}
+    own = found["test"]["known_20_grams"]["mean"]
+    more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
+    values = {"novelty.more": decimals(more, 2)}
+    return {"values": values, "tables": {"novelty": table("novelty", caption, "llll", header, body)}}
 
 
 def markup(results):
-    """The share of what is opened that is closed, in generated LaTeX and HTML and in the training text."""
+    """The share of what is opened that is closed, in generated LaTeX and HTML and in pieces of the training text."""
     body = []
     for name, run in read(results, "markup")["runs"].items():
-        for kind in run["training_text"]:
-            columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_text"][kind]]
+        for kind in run["training_pieces"]:
+            columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_pieces"][kind]]
             cells = [decimals(c["share_closed"], 2) if c["opened"] else "none opened" for c in columns]
             body.append([SOURCES[name], OPENED[kind], *cells])
-    header = ["", "opened", "greedy", "temperature .5", "1", "training text"]
-    caption = "Generated source: the share of what is opened that is closed again, in the right order."
+    header = ["", "opened", "greedy", "temperature .5", "1", "training text in such pieces"]
+    caption = (
+        "Generated source: the share of what is opened that is closed again, in the right order. Texts end anywhere, so"
+        " that of the training text's own pieces of that length not all is closed either."
+    )
     return {"tables": {"markup": table("markup", caption, "llllll", header, body), "source": source(results)}}
 
 
@@ -251,7 +264,10 @@ def languages(results):
         f" Updates of training: {'; '.join(updates)}."
     )
     made = table("languages", caption, "l" * len(header), header, body, size="scriptsize")
-    return {"tables": {"languages": made}}
+    shares = [rows["quijote_licence"][prompt]["name_gutenberg"] for prompt in ENGLISH]
+    values = {"languages.english": str(len(ENGLISH)), "languages.prompts": str(sum(share > 0 for share in shares))}
+    values["languages.most"] = rf"{100 * max(shares):.0f}\,\%"
+    return {"values": values, "tables": {"languages": made}}
 
 
 def memory(results):
@@ -275,9 +291,14 @@ def cells(results):
 
 def numpy_network(results):
     found = read(results, "numpy_ablations")
-    lowest = min(row["lowest_smooth_loss"] for row in found["rows"])
     worst = max(found["gradient_errors"].values())
-    return {"values": {"numpy.smooth": decimals(lowest, 3), "numpy.check": power(worst)}}
+    return {"values": {"numpy.smooth": decimals(lowest_smooth_loss(found), 3), "numpy.check": power(worst)}}
+
+
+def lowest_smooth_loss(found):
+    """Of the AdaGrad runs of the NumPy network; those that failed have none."""
+    rows = [row for row in found["rows"] if row["optimizer"] == "adagrad" and "failed" not in row]
+    return min(row["lowest_smooth_loss"] for row in rows)
 
 
 ITEMS = [

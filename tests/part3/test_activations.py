@@ -16,8 +16,8 @@ from part3.activations import (
     place_in_line,
     place_in_word,
 )
-from part3.findings import load_run
 from part3.model import TextGenerationModel
+from part3.trained import load_run
 
 TALE = "The king said: “Go </script> home, <b>little</b> goat!” And it went & went\nhome.\n\n"
 

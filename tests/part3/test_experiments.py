@@ -12,10 +12,11 @@ import torch
 from common.checkpoint import load_checkpoint
 from common.run import read_json, read_table
 from part3 import experiments, flags, text_plots, train_text
-from part3.findings import licence_of, load_run, loss_on, measure_languages, one_line, thinned
+from part3.findings import licence_of, loss_on, measure_languages, one_line, thinned
 from part3.gutenberg import strip_gutenberg
 from part3.recipes import FINISHERS, LANGUAGES, MARKED_UP, RECIPES, REMEMBERING, STYLES, Recipe
 from part3.text import read_text
+from part3.trained import load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TALES = (ROOT / "assets" / "grimm.txt").read_text(encoding="utf-8")
