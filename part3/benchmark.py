@@ -48,10 +48,11 @@ FEW = 100  # updates of the short run
 
 
 def bare_update(config, V):
-    """A function that does one update of nn.LSTM and nn.Linear on characters drawn beforehand."""
+    """(A function that does one update of nn.LSTM and nn.Linear on characters drawn beforehand, their parameters)."""
     lstm = nn.LSTM(V, config.lstm_num_hidden, config.lstm_num_layers, batch_first=True)
     linear = nn.Linear(config.lstm_num_hidden, V)
-    optimizer = torch.optim.RMSprop([*lstm.parameters(), *linear.parameters()], lr=config.learning_rate)
+    parameters = [*lstm.parameters(), *linear.parameters()]
+    optimizer = torch.optim.RMSprop(parameters, lr=config.learning_rate)
     rng = torch.Generator().manual_seed(1)
     x, y = torch.randint(V, (2, config.batch_size, config.seq_length), generator=rng)
     x = one_hot(x, V).float()  # (B, T, V)
@@ -63,13 +64,13 @@ def bare_update(config, V):
         nn.utils.clip_grad_norm_(lstm.parameters(), config.max_norm)
         optimizer.step()
 
-    return update
+    return update, parameters
 
 
 def measure_training(txt_file, updates, rounds):
     """An update within train_text.py beside a bare one: medians over rounds in which both take turns."""
     config = flags.parser().parse_args(["--txt_file", txt_file])
-    bare = bare_update(config, len(Vocabulary(read_text(txt_file))))
+    bare, _ = bare_update(config, len(Vocabulary(read_text(txt_file))))
     seconds = {"short": [], "long": [], "bare": []}
     for _ in tqdm(range(rounds), unit="round", disable=None):
         seconds["short"].append(time_of_run(txt_file, FEW))
@@ -96,7 +97,7 @@ def bare_seconds(txt_file, updates):
     """Of a bare update, the median."""
     torch.set_num_threads(1)
     config = flags.parser().parse_args(["--txt_file", txt_file])
-    update, seconds = bare_update(config, len(Vocabulary(read_text(txt_file)))), []
+    (update, _), seconds = bare_update(config, len(Vocabulary(read_text(txt_file)))), []
     for _ in range(updates):
         began = time.perf_counter()
         update()

@@ -53,15 +53,15 @@ def archive_size(name, data):
 
 def measure(name, text, val_fraction, test_fraction):
     """{part: bits per character} under a compressor, of the text's held-out parts; None where it is not installed."""
-    val, test = part_starts(len(text), val_fraction, test_fraction)
-    found = {}
-    for part, begin, end in (("validation", val, test), ("test", test, len(text))):
-        before, after = (archive_size(name, text[:place].encode()) for place in (begin, end))
-        if after is None:
-            return None
-        if end > begin:
-            found[part] = 8 * (after - before) / (end - begin)
-    return found
+    places = [*part_starts(len(text), val_fraction, test_fraction), len(text)]
+    sizes = [archive_size(name, text[:place].encode()) for place in places]
+    if None in sizes:
+        return None
+    return {
+        part: 8 * (sizes[n + 1] - sizes[n]) / (places[n + 1] - places[n])
+        for n, part in enumerate(("validation", "test"))
+        if places[n + 1] > places[n]
+    }
 
 
 def main(argv=None):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Dropout for recurrent networks: masks that are held over time, and LSTM layers with room for one between them.
 
-A new mask at every step would wipe the memory of a different tenth of the units each time. Held over time, a mask
-trains one thinned network on the whole sequence (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
+Held over time, a mask trains one thinned network on the whole sequence, where a new one at every step would train
+another network at each (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
 Dropout in Recurrent Neural Networks"). A mask is drawn for each forward pass: one a window, also where the state of
 the window before is carried on.
 

@@ -120,7 +120,7 @@ def known(text, vocabulary, config):
             f"{config.txt_file} has characters that the checkpoint does not know: {unknown[:SHOWN]!r}{more};"
             f" --unknown skip leaves them out"
         )
-    return text.translate(dict.fromkeys(map(ord, unknown))) if unknown else text
+    return vocabulary.without_unknown(text)
 
 
 def report(config, losses, seconds):

@@ -85,3 +85,11 @@ def character_losses(model, numbers, device, chunk=1_000, state=None):
 def bpc(nats):
     """Nats per character to bits per character."""
     return nats / math.log(2)
+
+
+def mean_and_error(values):
+    """Over texts, or blocks of one: the mean, and its standard error; None where there are too few values for it."""
+    values = [value for value in values if value is not None]
+    mean = float(np.mean(values)) if values else None
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return {"mean": mean, "standard_error": error}

@@ -214,9 +214,9 @@ def make(item, names, books, folder, config):
         }
     runs = [load_run(weights(item, name, folder), config.device, books[name], name) for name in names]
     if item == "memory":
-        return position.measure_all(runs, position.parser().parse_args(["--checkpoint", "", "--device", config.device]))
+        return position.measure_all(runs, config.device)
     if item == "markup":
-        return markup.measure_all(runs, markup.parser().parse_args(["--checkpoint", "", "--device", config.device]))
+        return markup.measure_all(runs)
     return {"books": findings.styles, "languages": findings.languages, "sentences": findings.sentences}[item](runs)
 
 

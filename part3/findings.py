@@ -126,7 +126,7 @@ def styles(runs):
 
 def loss_on(run, text):
     """The loss of a text, the state carried, without the characters that the model does not know; and their share."""
-    known = text.translate(dict.fromkeys(map(ord, run.vocabulary.unknown(text))))
+    known = run.vocabulary.without_unknown(text)
     loss = text_loss(run.model, run.vocabulary.encode(known), run.device)
     return {"loss": round(loss, 4), "bpc": round(bpc(loss), 4), "unknown_share": round(1 - len(known) / len(text), 5)}
 

@@ -38,6 +38,7 @@ from part3.trained import facts, finish_prompts, load_runs
 
 TEMPERATURES = (0, 0.5, 1.0)
 PROMPT = 100  # characters
+TEXTS, LENGTH = 20, 5000  # at each temperature, at most; characters of each after its prompt
 LATEX = re.compile(
     r"""%[^\n]*                                         # a comment
       | \\begin(?![A-Za-z])(?:\{(?P<begin>[^{}\n]*)\})?
@@ -157,18 +158,18 @@ def beginnings(text, length, number):
     return [found[n] for n in np.linspace(0, len(found) - 1, min(number, len(found))).round().astype(int)]
 
 
-def measure(run, language, config):
+def measure(run, language, num_samples, length):
     """One run: its texts at each temperature, and its training text."""
     train, test = (run.data.convert_to_string(part) for part in (run.data.train, run.data.test))
-    places = beginnings(test, PROMPT, config.num_samples)
-    whole = PROMPT + config.length
+    places = beginnings(test, PROMPT, num_samples)
+    whole = PROMPT + length
     pieces = [train[place : place + whole] for place in beginnings(train, whole, len(train))]
     if not places or not pieces:
         raise UserError(f"{run.book} has too few paragraphs (blank lines) for texts of {whole}; lower --length")
     prompts = [test[place : place + PROMPT] for place in places]
     generated = {}
     for temperature in TEMPERATURES:
-        texts = finish_prompts(run, prompts, config.length, temperature)
+        texts = finish_prompts(run, prompts, length, temperature)
         both = [prompt + text for prompt, (text,) in zip(prompts, texts, strict=True)]
         generated[f"{temperature:g}"] = summary(both, language, PROMPT)
     samples = [
@@ -214,15 +215,15 @@ def parser():
         help="checkpoints, or runs' folders, trained on .tex or .html",
     )
     p.add_argument("--txt_file", metavar="FILE", help="the text they were trained on, where it has moved since")
-    p.add_argument("--num_samples", type=cli.positive_int, default=20, help="texts at each temperature, at most")
-    p.add_argument("--length", type=cli.positive_int, default=5000, help="characters of a text, after its prompt")
+    p.add_argument("--num_samples", type=cli.positive_int, default=TEXTS, help="texts at each temperature, at most")
+    p.add_argument("--length", type=cli.positive_int, default=LENGTH, help="characters of a text, after its prompt")
     p.add_argument("--output", metavar="FILE", help="of the numbers; by default markup.json in the first run's folder")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 
 
-def measure_all(runs, config):
+def measure_all(runs, num_samples=TEXTS, length=LENGTH):
     """All of it for each run, with its table printed.
 
     Raises:
@@ -233,17 +234,18 @@ def measure_all(runs, config):
         language = LANGUAGES.get(Path(run.book).suffix)
         if language is None:
             raise UserError(f"{run.book} is neither .tex nor .html; give a run that was trained on one of these")
-        result = measure(run, language, config)
+        result = measure(run, language, num_samples, length)
         measured[run.name] = {**run.about, **result}
         print(f"{run.name}:", *table(result), sep="\n")
-    return {"prompt": PROMPT, "length": config.length, "num_samples": config.num_samples, "runs": measured}
+    return {"prompt": PROMPT, "length": length, "num_samples": num_samples, "runs": measured}
 
 
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
     settle_outputs(config, "markup")
-    results = measure_all(load_runs(config.checkpoint, config.device, config.txt_file), config)
+    runs = load_runs(config.checkpoint, config.device, config.txt_file)
+    results = measure_all(runs, config.num_samples, config.length)
     write_json(config.output, {**facts(), **results})
     print(f"see {config.output}")
     return 0

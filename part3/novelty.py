@@ -24,7 +24,8 @@ import numpy as np
 from common import cli
 from common.figure import save_both
 from common.files import write_json
-from part3.temperature import TEMPERATURES, in_pieces, load, mean_and_error, parser, write_texts
+from part3.evaluation import mean_and_error
+from part3.temperature import TEMPERATURES, in_pieces, load, parser, write_texts
 from part3.temperature_plots import draw_novelty
 
 GRAM = 20

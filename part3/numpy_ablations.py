@@ -14,6 +14,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 from common import cli
 from common.files import write_json
 from common.run import read_json
+from common.training import NotFinite
 from part3 import numpy_check, numpy_rnn
 
 # Each row: the flags that it changes. RMSprop and SGD stand at the rates that served them best of a few tried.
@@ -53,7 +54,7 @@ def ablate(config, changes):
     del settings.resume, settings.check
     try:
         folder, status = numpy_rnn.train(settings)
-    except numpy_rnn.Diverged as error:
+    except NotFinite as error:
         return {**row, "failed": str(error)}
     if status:
         raise KeyboardInterrupt

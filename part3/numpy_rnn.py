@@ -32,19 +32,16 @@ from common.checkpoint import settle_config
 from common.cli import UserError
 from common.files import replacing
 from common.run import Run, StopRequest, Table, has_result, make_folder
+from common.training import NotFinite
 from part3 import numpy_check, numpy_model
 from part3.dataset import TextDataset
 from part3.evaluation import bpc
 from part3.numpy_model import OPTIMIZERS, Parameters, clip, initial_weights, loss_and_gradients, text_loss
 from part3.numpy_results import finish, load, write_text
-from part3.train_text import check_text, fingerprint
+from part3.text import check_text, fingerprint
 
 MAY_DIFFER = {"epochs", "max_updates", "print_every", "sample_every", "checkpoint_every", "txt_file"}  # on --resume
 COLUMNS = ["epoch", "position", "loss", "smooth_loss", "penalty", "validation_loss", "validation_bpc"]
-
-
-class Diverged(UserError):
-    """The loss or an entry of its gradient is NaN or infinite."""
 
 
 @dataclass
@@ -74,7 +71,7 @@ def train(config, folder=None, checkpoint=None):
 
     Raises:
         UserError: the text does not serve, or the folder cannot be written.
-        Diverged: the loss or its gradient is not finite.
+        NotFinite: the loss or its gradient is not finite.
     """
     T = config.seq_length
     data = TextDataset(config.txt_file, T, config.val_fraction, config.test_fraction, strip=config.strip_gutenberg)
@@ -148,10 +145,10 @@ def check_finite(loss, g, step):
     """Stop before a broken gradient reaches the weights.
 
     Raises:
-        Diverged: the loss or an entry of the gradient is NaN or infinite.
+        NotFinite: the loss or an entry of the gradient is NaN or infinite.
     """
     if not (np.isfinite(loss) and np.isfinite(g).all()):
-        raise Diverged(
+        raise NotFinite(
             f"the loss or its gradient is not finite at update {step}; lower --learning_rate, or clip."
             f" What was saved before is kept"
         )

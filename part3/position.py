@@ -28,7 +28,7 @@ from common import cli
 from common.cli import UserError
 from common.figure import save_both
 from common.files import write_json
-from part3.evaluation import bpc
+from part3.evaluation import bpc, mean_and_error
 from part3.outputs import settle_outputs
 from part3.text_plots import draw_memory
 from part3.trained import facts, load_runs
@@ -36,6 +36,7 @@ from part3.trained import facts, load_runs
 # From 11 on, bins are as wide as some strides: each has all characters, equally often.
 EDGES = (1, 2, 3, 4, 5, 7, 9, 11, 21, 31, 41, 61, 101, 151, 221, 331, 481, 701, 1001, 1501, 2201, 3301, 4801, 7001)
 BLOCK = 1000  # characters of the text whose mean is one observation
+WINDOW, STRIDE = 600, 10
 NEAR = 10  # positions up to T
 BATCH = 64  # windows that are read at once
 
@@ -79,17 +80,11 @@ def block_means(losses, places, size, groups, number):
     return (sums / counts).reshape(blocks, number)
 
 
-def mean_and_error(values):
-    """Over blocks: the mean of `values` (blocks,), and its standard error (None of a single block)."""
-    error = float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
-    return {"mean": float(values.mean()), "standard_error": error}
-
-
-def measure(model, numbers, trained_length, config):
+def measure(model, numbers, trained_length, device, window, stride):
     """The loss against the position, in bins, and what the memory beyond T = trained_length is worth."""
-    losses, places = window_losses(model, numbers, config.window, config.stride, config.device)
-    positions = np.arange(1, config.window + 1)
-    edges = [edge for edge in EDGES if edge <= config.window] + [config.window + 1]
+    losses, places = window_losses(model, numbers, window, stride, device)
+    positions = np.arange(1, window + 1)
+    edges = [edge for edge in EDGES if edge <= window] + [window + 1]
     groups = np.searchsorted(edges, positions, side="right") - 1
     binned = block_means(losses, places, len(numbers), groups, len(edges) - 1)
     near_or_far = np.where(positions > trained_length, 1, np.where(positions > trained_length - NEAR, 0, -1))
@@ -118,8 +113,10 @@ def parser():
         help="checkpoints, or runs' folders (their best.pt if they have one)",
     )
     p.add_argument("--txt_file", metavar="FILE", help="the book they were trained on, where it has moved since")
-    p.add_argument("--window", type=cli.whole(2), default=600, help="characters of a window that are predicted")
-    p.add_argument("--stride", type=cli.whole(1, 10), default=10, help="characters from one window's start to the next")
+    p.add_argument("--window", type=cli.whole(2), default=WINDOW, help="characters of a window that are predicted")
+    p.add_argument(
+        "--stride", type=cli.whole(1, 10), default=STRIDE, help="characters from one window's start to the next"
+    )
     p.add_argument("--output", metavar="FILE", help="of the numbers; by default memory.json in the first run's folder")
     p.add_argument("--figures", metavar="FOLDER", help="of the figure; by default that of --output")
     p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
@@ -127,7 +124,7 @@ def parser():
     return p
 
 
-def measure_all(runs, config):
+def measure_all(runs, device, window=WINDOW, stride=STRIDE):
     """All of it for each run, with a line printed for each.
 
     Raises:
@@ -137,29 +134,30 @@ def measure_all(runs, config):
     for run in runs:
         T = run.config["seq_length"]
         numbers = np.concatenate([run.data.val, run.data.test])
-        if config.window <= T:
-            raise UserError(f"--window {config.window} is no longer than the {T} characters that {run.name} learned on")
-        if len(numbers) < 2 * config.window + config.stride:
+        if window <= T:
+            raise UserError(f"--window {window} is no longer than the {T} characters that {run.name} learned on")
+        if len(numbers) < 2 * window + stride:
             raise UserError(
-                f"{run.name} held out {len(numbers)} characters, too few for windows of {config.window};"
+                f"{run.name} held out {len(numbers)} characters, too few for windows of {window};"
                 f" choose a smaller --window or a run that holds more out"
             )
-        result = measure(run.model, numbers, T, config)
+        result = measure(run.model, numbers, T, device, window, stride)
         measured[run.name] = {**run.about, **result}
         near, far, gain = (result[name] for name in ("near", "far", "gain"))
         print(
             f"{run.name}: {near['mean']:.4f} nats with {max(T - NEAR + 1, 1)} to {T} characters before,"
-            f" {far['mean']:.4f} with {T + 1} to {config.window}: the memory beyond {T} is worth {gain['mean']:.4f} ±"
+            f" {far['mean']:.4f} with {T + 1} to {window}: the memory beyond {T} is worth {gain['mean']:.4f} ±"
             f" {gain['standard_error'] or 0:.4f} nats = {bpc(gain['mean']):.4f} bits per character"
         )
-    return {"window": config.window, "stride": config.stride, "block": BLOCK, "runs": measured}
+    return {"window": window, "stride": stride, "block": BLOCK, "runs": measured}
 
 
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
     settle_outputs(config, "memory")
-    results = measure_all(load_runs(config.checkpoint, config.device, config.txt_file), config)
+    runs = load_runs(config.checkpoint, config.device, config.txt_file)
+    results = measure_all(runs, config.device, config.window, config.stride)
     write_json(config.output, {**facts(), **results})
     figure = config.figures / "text_memory.png"
     save_both(draw_memory(results), figure)

@@ -31,7 +31,7 @@ def known(prompt, vocabulary, unknown="refuse"):
             named = ", ".join(f"{character!r} (number {place})" for place, character in places[:NAMED])
             named += f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
             print(f"left out of {prompt[:40]!r}, as the model does not know it: {named}", file=sys.stderr)
-        prompt = "".join(character for character in prompt if character in vocabulary.characters)
+        prompt = vocabulary.without_unknown(prompt)
     vocabulary.encode(prompt)  # raises
     return prompt
 

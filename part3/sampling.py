@@ -37,7 +37,7 @@ def distribution(logits, temperature, top_k=None, top_p=1.0):
 
 
 def choose(logits, temperature, rng, top_k=None, top_p=1.0):
-    """One character for each row of logits (B, V), as a tensor (B,) on the generator's device.
+    """One character for each row of logits (B, V), as a tensor (B,) of numbers.
 
     A number u drawn from [0, 1) falls into one of V intervals as long as the probabilities. Temperature 0 is the limit:
     the character with the highest logit, nothing is drawn.

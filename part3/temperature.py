@@ -33,6 +33,7 @@ from common.cli import UserError
 from common.figure import save_both
 from common.files import write_json
 from common.machine import versions
+from part3.evaluation import mean_and_error
 from part3.outputs import settle_outputs
 from part3.sampling import distribution, generate
 from part3.temperature_plots import draw_temperature
@@ -132,14 +133,6 @@ def misspelt(text, known):
     """The share of the text's words that are not among the known; None where it has none but a first and a last."""
     whole = words(text)[1:-1]
     return sum(word not in known for word in whole) / len(whole) if whole else None
-
-
-def mean_and_error(values):
-    """Over texts: the mean, and its standard error; None where there are too few values for it."""
-    values = [value for value in values if value is not None]
-    mean = float(np.mean(values)) if values else None
-    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
-    return {"mean": mean, "standard_error": error}
 
 
 def measure(model, data, config):

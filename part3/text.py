@@ -84,6 +84,10 @@ class Vocabulary:
         known = codes < len(self.index)
         return np.where(known, self.index[np.where(known, codes, 0)], -1)
 
+    def without_unknown(self, text):
+        """The text without the characters that the vocabulary lacks."""
+        return text.translate(dict.fromkeys(map(ord, self.unknown(text))))
+
     def decode(self, numbers):
         """Numbers of characters to the string."""
         return "".join(self.characters[int(number)] for number in numbers)
@@ -97,7 +101,7 @@ def split(numbers, val_fraction, test_fraction):
     """Contiguous train, validation and test parts, in this order (90 / 5 / 5 by default; views, no copies).
 
     Raises:
-        UserError: nothing is left to train on, or a part asked for has fewer than two characters.
+        UserError: a part asked for has fewer than two characters.
     """
     n = len(numbers)
     train, val, test = np.split(numbers, part_starts(n, val_fraction, test_fraction))

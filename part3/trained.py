@@ -100,8 +100,7 @@ def finish_prompts(run, prompts, length, temperature, num_samples=1):
     Characters that the model does not know are left out of a prompt; of one that it knows nothing of, the first
     character of its vocabulary is left.
     """
-    unknown = dict.fromkeys(map(ord, run.vocabulary.unknown("".join(prompts))))
-    known = [prompt.translate(unknown) or run.vocabulary.characters[0] for prompt in prompts]
+    known = [run.vocabulary.without_unknown(prompt) or run.vocabulary.characters[0] for prompt in prompts]
     numbers = [torch.from_numpy(run.vocabulary.encode(prompt).astype(np.int64)).to(run.device) for prompt in known]
     rng = torch.Generator().manual_seed(SEED)
     following = generate(run.model, numbers, length, temperature, rng, num_samples=num_samples)

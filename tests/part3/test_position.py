@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 import json
-from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -84,8 +83,7 @@ def test_every_position_is_measured_on_the_same_characters():
 def test_what_memory_is_worth():
     pattern = np.random.default_rng(3).integers(7, size=40).astype(np.uint8)
     numbers = np.tile(pattern, 100)
-    config = Namespace(window=600, stride=10, device="cpu")
-    result = measure(Copier(), numbers, 30, config)
+    result = measure(Copier(), numbers, 30, "cpu", 600, 10)
     assert result["near"]["mean"] == pytest.approx(np.log(7))
     assert result["far"]["mean"] == pytest.approx(np.log(7) * 9 / 570, abs=1e-3)  # positions 31 to 39 of 31 to 600
     assert result["gain"]["mean"] == pytest.approx(np.log(7) * 561 / 570, abs=1e-3)
@@ -110,7 +108,7 @@ def test_what_memory_is_worth():
     }
     assert result["bins"][9]["from"] == 31 and result["bins"][9]["mean"] == pytest.approx(0.9 * np.log(7))
     assert result["bins"][-1]["to"] == 600 and result["blocks"] == 2
-    longer = measure(Copier(), numbers, 50, config)
+    longer = measure(Copier(), numbers, 50, "cpu", 600, 10)
     assert longer["near"]["mean"] == pytest.approx(0, abs=1e-6) and abs(longer["gain"]["mean"]) < 1e-6
 
 

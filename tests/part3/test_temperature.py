@@ -11,8 +11,9 @@ import torch
 
 from part3 import temperature, train_text
 from part3.dataset import TextDataset
+from part3.evaluation import mean_and_error
 from part3.model import TextGenerationModel
-from part3.temperature import entropy, in_pieces, mean_and_error, misspelt, repetition, words, write_texts
+from part3.temperature import entropy, in_pieces, misspelt, repetition, words, write_texts
 from part3.temperature_plots import draw_temperature
 
 TALE = "The king said: “Go home, little goat!” And it went home.\n\n"
