@@ -31,7 +31,6 @@ from common import cli
 from common.cells import write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import write_json
 from common.memory import keep_memory
 from common.run import StopRequest, read_json, read_table
 from common.training import NotFinite
@@ -85,7 +84,6 @@ def run_cell(config, folder):
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         checkpoint = load_checkpoint(folder, "part1") if (folder / "checkpoint.pt").exists() else None
-        write_json(folder / "config.json", vars(config))
         try:
             return train.train(config, folder, checkpoint)[1]
         except NotFinite as error:  # as it would be again the next time: what the cell has to tell

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
+from common.files import write_json
 from common.run import Run, StopRequest, has_result, make_folder, read_json
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part1.curriculum import Curriculum
@@ -32,7 +33,9 @@ from part1.run_plots import draw_accuracy_against_length, draw_run
 from part1.vanilla_rnn import VanillaRNN
 
 MODELS = {"RNN": VanillaRNN, "LSTM": LSTM}
-MAY_DIFFER = {"train_steps", "max_minutes", "print_every", "eval_every", "device", "threads"}  # on --resume
+MAY_DIFFER = {  # on --resume
+    "train_steps", "max_minutes", "no_early_stop", "print_every", "eval_every", "device", "threads",
+}  # fmt: skip
 COLUMNS = ["loss", "accuracy", "gradient_norm", "test_accuracy"]
 
 
@@ -60,8 +63,10 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
-        if standing.ended_by(config) and has_result(folder, standing.step):
-            print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
+        ended_by = standing.ended_by(config)
+        if ended_by and has_result(folder, standing.step):
+            flag = "no_early_stop" if ended_by == "solved" else ended_by
+            print(f"nothing to do: {folder} has ended at update {standing.step} ({ended_by}); --{flag} lets it go on")
             return folder, 0
     curriculum = Curriculum(**checkpoint["curriculum"]) if checkpoint else Curriculum.begin(config)
     test_set = PalindromeDataset(config.input_length + 1).test_set()
@@ -70,6 +75,7 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
     with Run(folder, kind, COLUMNS, standing.step) as run, StopRequest() as stop, bar:
         if not checkpoint:
             run.graph(model, encode(test_set[0][:1, :3].to(config.device), config.input_dim))
+        write_json(folder / "config.json", vars(config))  # with what --resume has changed
         save(run, "checkpoint.pt", config, model, optimizer, standing, curriculum)
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
@@ -134,7 +140,7 @@ def finish(run, config, standing, model, test_set):
     accuracy, best = result["test_accuracy"], result["best_accuracy"]
     run.finish(**result, ended_by=standing.ended_by(config))
     draw_run(run.folder)
-    shown = slice(test_size // 4, None, test_size // 4)  # from here and there: small sets are in numerical order
+    shown = slice(3)
     said = answers(model, digits[shown], config)
     for answer, row, last in zip(said.tolist(), digits[shown].int().tolist(), y[shown].tolist(), strict=True):
         read = "".join(map(str, row[:60])) + " ..." * (len(row) > 60)

@@ -26,6 +26,7 @@ class Standing:
     best_score: float | None = None
     best_step: int = 0
     in_a_row: int = 0  # evaluations at --target up to now
+    passed_at: int | None = None  # the first of them
     reached_at: int | None = None  # the first of those that ended the run
 
     def judge(self, score, measure, config):
@@ -35,8 +36,10 @@ class Standing:
             self.in_a_row = 0
         else:
             self.in_a_row += 1
+        if self.in_a_row == 1:
+            self.passed_at = self.step
         if self.in_a_row == IN_A_ROW:
-            self.reached_at = self.step - (IN_A_ROW - 1) * config.eval_every
+            self.reached_at = self.passed_at
         improved = self.best_score is None or better(score, self.best_score, measure)
         if improved:
             self.best_score, self.best_step = score, self.step

@@ -26,7 +26,6 @@ from common import cli
 from common.cells import write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import write_json
 from common.run import read_json, read_table
 from part1 import sweep
 from part2.dataset import SAMPLING
@@ -105,7 +104,6 @@ def run_cell(config, folder):
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         checkpoint = load_checkpoint(folder, "part2") if (folder / "checkpoint.pt").exists() else None
-        write_json(folder / "config.json", vars(config))
         return train(config, folder, checkpoint)[1]
 
 

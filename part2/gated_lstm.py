@@ -111,8 +111,7 @@ class GatedLSTM(LSTM):
         """h(T), (B, H), by the hand-written pass: the samples of all rows packed as it wants them, padding left out."""
         x = time_first(x)  # (T, B, D)
         T, B = x.shape[:2]
-        times = torch.arange(1, T + 1) if times is None else times
-        times = times.expand(B, T).T.to(x.device)  # (T, B)
+        times = time_stamps(times, B, T).T.to(x.device)  # (T, B)
         lengths = torch.full((B,), T) if lengths is None else lengths.cpu()
         order = lengths.argsort(descending=True, stable=True)
         there = valid_steps(lengths[order], T)  # (T, B), the longest row first
@@ -141,7 +140,7 @@ class AlwaysOpen(nn.Module):
 
 
 class TimedLSTM(GatedLSTM):
-    """Part 1's LSTM on the same data: its gate never closes, and each time stamp is one more input, D + 1 in all.
+    """Part 1's LSTM on the same data: its gate never closes, and each time is one more input, D + 1 in all.
 
     Args:
         seq_length ... seed, backward: as for the GatedLSTM; input_dim is D, without the time.
@@ -162,10 +161,10 @@ class TimedLSTM(GatedLSTM):
         sizes = (seq_length, input_dim + 1, num_hidden, num_classes, batch_size)
         super().__init__(*sizes, device, init, seed, gate=AlwaysOpen(), backward=backward)
 
-    def steps(self, x, times, lengths=None):
+    def steps(self, x, times=None, lengths=None):
         return super().steps(with_time(x, times), times, lengths)
 
-    def packed(self, x, times, lengths=None):
+    def packed(self, x, times=None, lengths=None):
         return super().packed(with_time(x, times), times, lengths)
 
     def packed_openings(self, times, dtype):
@@ -173,8 +172,15 @@ class TimedLSTM(GatedLSTM):
 
 
 def with_time(x, times):
-    """x (B, T, D) and times (B, T) side by side: (B, T, D + 1)."""
+    """x (B, T, D), or (B, T) read as D = 1, and its times side by side: (B, T, D + 1)."""
+    x = x.unsqueeze(-1) if x.dim() == 2 else x
+    times = time_stamps(times, *x.shape[:2])
     return torch.cat((x, times.unsqueeze(-1).to(x)), dim=2)
+
+
+def time_stamps(times, B, T):
+    """When each input comes, (B, T): given so, or as (T,) for all rows, or 1 ... T."""
+    return (torch.arange(1, T + 1) if times is None else times).expand(B, T)
 
 
 def valid_steps(lengths, T):

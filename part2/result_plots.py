@@ -11,7 +11,7 @@ from common.run import read_json, read_table
 from part2 import flags
 from part2.dataset import BASELINE, FrequencyDataset
 from part2.time_gate import TimeGate
-from part2.train_timed import draw_gate
+from part2.train_timed import build_gate
 
 # (model_type, variant, init): label, colour, line style, marker
 CELLS = {
@@ -113,7 +113,7 @@ def draw_start_raster(path):
     """k(t) of the timed tasks' 110 units before training, sorted by their period."""
     config = flags.parser("frequency").parse_args([])
     flags.complete(config)
-    raster({"before training": draw_gate(config).eval()}, path)
+    raster({"before training": build_gate(config).eval()}, path)
 
 
 def draw_raster(results, path):

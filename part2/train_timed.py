@@ -11,6 +11,7 @@ from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
+from common.files import write_json
 from common.run import Run, StopRequest, has_result, make_folder
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part2.dataset import BASELINE, AddingDataset, FrequencyDataset
@@ -19,9 +20,7 @@ from part2.flags import complete, timed_name
 from part2.gated_lstm import GatedLSTM, TimedLSTM
 from part2.time_gate import TimeGate
 
-MAY_DIFFER = {  # on --resume
-    "train_steps", "target", "max_minutes", "print_every", "eval_every", "device", "threads", "summary_path",
-}  # fmt: skip
+MAY_DIFFER = {"train_steps", "max_minutes", "print_every", "eval_every", "device", "threads"}  # on --resume
 COLUMNS = ["loss", "accuracy", "gradient_norm", "validation_loss", "validation_accuracy"]
 
 
@@ -44,13 +43,16 @@ def train(config, folder=None, checkpoint=None):
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         standing = Standing(**checkpoint["standing"])
-        if standing.ended_by(config) and has_result(folder, standing.step):
-            print(f"nothing to do: {folder} has ended at update {standing.step}; --train_steps sets how far it goes")
+        ended_by = standing.ended_by(config)
+        if ended_by and has_result(folder, standing.step):
+            remedy = "a new run without it goes on" if ended_by == "target" else "a higher one lets it go on"
+            print(f"nothing to do: {folder} has ended at update {standing.step} by --{ended_by}; {remedy}")
             return folder, 0
     validation_set = data.validation_set()
     folder = folder or make_folder(config.summary_path, timed_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     with Run(folder, "part2", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+        write_json(folder / "config.json", vars(config))  # with what --resume has changed
         run.save("checkpoint.pt", **state(config, model, optimizer, standing))
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
@@ -93,17 +95,24 @@ def build_model(config, data):
     options = dict(device=config.device, init=config.init, seed=config.seed, backward=config.backward)
     if config.model_type == "LSTM":
         return TimedLSTM(*sizes, **options)
-    return GatedLSTM(*sizes, **options, gate=draw_gate(config), variant=config.variant)
+    return GatedLSTM(*sizes, **options, gate=build_gate(config), variant=config.variant)
 
 
-def draw_gate(config):
-    """A TimeGate with τ ~ exp U(LOW, HIGH) and s ~ U(0, τ), or the given s, for each unit."""
+def build_gate(config):
+    """The gate of a configuration: τ ~ exp U(LOW, HIGH) and s ~ U(0, τ), or the given s, for each unit.
+
+    Raises:
+        UserError: no gate has such a rhythm.
+    """
     rng = torch.Generator().manual_seed(config.seed)
     draw = torch.rand(2, config.num_hidden, dtype=torch.float64, generator=rng)
     low, high = config.log_tau
     tau = (low + (high - low) * draw[0]).exp()
     s = draw[1] * tau if config.s is None else torch.full_like(tau, config.s)
-    return TimeGate(tau, s, torch.full_like(tau, config.r_on), config.learn, config.leak)
+    try:
+        return TimeGate(tau, s, torch.full_like(tau, config.r_on), config.learn, config.leak)
+    except ValueError as error:
+        raise UserError(f"{error}; see --log_tau, --s and --r_on") from None
 
 
 def evaluate(run, config, model, optimizer, standing, data, validation_set):
@@ -174,7 +183,4 @@ def start(config, given):
     if config.resume is not None:
         return train(*resume(config, given, "part2", MAY_DIFFER))[1]
     complete(config)
-    try:
-        return train(config)[1]
-    except ValueError as error:  # a rhythm that no gate has
-        raise UserError(f"{error}; see --log_tau, --s and --r_on") from None
+    return train(config)[1]

@@ -24,6 +24,7 @@ from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
+from common.files import write_json
 from common.run import Run, StopRequest, Table, has_result, make_folder
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
@@ -83,7 +84,7 @@ def train(config, folder=None, checkpoint=None):
         standing, state = restore(checkpoint, model, optimizer, schedule, config)
         ended_by = standing.ended_by(config)
         if ended_by and has_result(folder, standing.step):
-            print(f"nothing to do: {folder} has ended at update {standing.step}; --{ended_by} sets how far it goes")
+            print(f"nothing to do: {folder} has ended at update {standing.step}; a higher --{ended_by} lets it go on")
             return folder, 0
     saved = dict(vocabulary=data.vocabulary.characters, text_sha256=fingerprint(data))  # in every checkpoint
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
@@ -97,6 +98,7 @@ def train(config, folder=None, checkpoint=None):
         if not checkpoint:
             run.graph(model.eval(), data.batch(1, 1)[0][:, :3].to(config.device))
             model.train()
+        write_json(folder / "config.json", vars(config))  # with what --resume has changed
         save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()

@@ -243,13 +243,11 @@ def test_a_device_is_written_to_and_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "book").read_text() == "new"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_table_on_a_full_disk_is_one_line(tmp_path):
     table = Table(tmp_path / "metrics.csv", ["loss"])
     table.close()
-    with (
-        suppress(OSError),
-        open("/dev/full", "w", buffering=1) as full,
-    ):
+    with suppress(OSError), open("/dev/full", "w", buffering=1) as full:  # closing it fails again
         table.writer = csv.DictWriter(full, ["step", "loss"])
         with pytest.raises(UserError, match=r"metrics.csv: No space left on device; free some space"):
             table.add(1, loss=0.5)

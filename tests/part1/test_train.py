@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+from common.run import read_json
 from part1 import train
 from part1.curriculum import Curriculum
 from part1.evaluation import Standing
@@ -315,6 +316,17 @@ def test_a_run_that_has_ended_is_left_alone(tiny, run_script):
     status, out, _ = run_script(train.main, "--resume", folder, "--train_steps", 3)
     assert status == 0 and "nothing to do" in out and "update 6" in out
     assert before == {path: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_solved_run_goes_on_without_the_early_stop(tiny, run_script):
+    folder = tiny("--input_dim", 10, "--num_hidden", 32, "--train_steps", 400, "--eval_every", 20)
+    assert read_json(folder / "result.json")["solved_at"] and read_json(folder / "result.json")["steps"] < 400
+    status, out, _ = run_script(train.main, "--resume", folder, "--train_steps", 500)
+    assert status == 0 and "nothing to do" in out and "--no_early_stop" in out
+    assert run_script(train.main, "--resume", folder, "--train_steps", 500, "--no_early_stop")[0] == 0
+    found = read_json(folder / "result.json")
+    assert found["steps"] == 500 and found["ended_by"] == "train_steps"
+    assert found["config"] == json.loads((folder / "config.json").read_text(encoding="utf-8"))
 
 
 def test_a_stopped_run_that_is_past_its_new_end_is_judged_where_it_stands(tiny, run_script):

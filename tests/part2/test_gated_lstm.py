@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from part1.lstm import LSTM
-from part2.gated_lstm import VARIANTS, GatedLSTM
+from part2.gated_lstm import VARIANTS, GatedLSTM, TimedLSTM
 from part2.time_gate import TimeGate, random_gate
 
 
@@ -65,6 +65,14 @@ def test_times_can_be_given_to_all_or_to_each(gate):
     alone = torch.cat([gated(x[i : i + 1], stamps[i]) for i in range(4)])
     torch.testing.assert_close(gated(x, stamps), alone)
     assert not torch.allclose(gated(x), gated(x, stamps))
+
+
+@pytest.mark.parametrize("backward", ["autograd", "manual"])
+def test_the_lstm_takes_its_times_in_the_same_ways(backward):
+    model = TimedLSTM(6, 1, 5, 3, 4, backward=backward)
+    x, steps = torch.rand(4, 6), torch.arange(1, 7)
+    for same in (model(x, steps), model(x, steps.expand(4, 6)), model(x.unsqueeze(-1))):
+        assert torch.equal(model(x), same)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -83,7 +83,7 @@ def test_the_defaults_are_those_of_the_paper():
     flags.complete(config)
     assert (config.optimizer, config.learning_rate, config.batch_size, config.num_hidden) == ("adam", 0.001, 32, 110)
     assert config.train_steps == -(-70 * 5_000 // 32) and config.leak == 0.001 and config.variant == "phased"
-    gate = train_timed.draw_gate(config)
+    gate = train_timed.build_gate(config)
     assert {name for name, _ in gate.named_parameters()} == {"log_tau", "s", "raw_r_on"} and (gate.r_on == 0.05).all()
     assert gate.log_tau.min() >= 1 and gate.log_tau.max() <= 3 and 1.8 < gate.log_tau.mean() < 2.2
     assert (gate.s >= 0).all() and (gate.s < gate.tau).all() and 0.4 < (gate.s / gate.tau).mean() < 0.6
@@ -140,8 +140,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tiny, run_script, task):
         assert a[key] == b[key]
     status, _, err = run_script(train.main, "--resume", part, "--task", task[1], "--r_on", 0.5)
     assert status == 2 and "--r_on" in err and err.count("\n") == 1
+    assert a["config"]["train_steps"] == json.loads((part / "config.json").read_text())["train_steps"] == 8
     status, out, _ = run_script(train.main, "--resume", part)
-    assert status == 0 and "nothing to do" in out
+    assert status == 0 and "nothing to do" in out and "--train_steps" in out
+    status, _, err = run_script(train.main, "--resume", part, "--target", 0.5)
+    assert status == 2 and "--target" in err and err.count("\n") == 1
 
 
 def test_the_same_command_twice_gives_the_same_numbers(tiny):
@@ -171,6 +174,10 @@ def test_how_a_run_stands():
         improved.append(standing.judge(score, "accuracy", config))
     assert improved == [True, False, False, False, False] and standing.best_step == 10
     assert standing.in_a_row == 3 and standing.reached_at == 30 and standing.ended_by(config) == "target"
+    standing, config.eval_every = Standing(), 10
+    for standing.step in (10, 20, 520):  # resumed with a longer --eval_every
+        standing.judge(0.95, "accuracy", config)
+    assert standing.reached_at == 10
     config.target, errors = 0.1, Standing()
     assert [errors.judge(score, "mse", config) for score in (0.2, 0.05, 0.3)] == [True, True, False]
     assert errors.in_a_row == 0 and errors.best_score == 0.05
