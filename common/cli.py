@@ -150,7 +150,7 @@ probability = real(0, 1, above=True)  # one that is divided by: not zero
 
 
 def is_device(text):
-    """Whether a tensor of doubles can be made there: on the CPU and on CUDA's GPUs, as far as they exist."""
+    """Whether a tensor can be made there: on the CPU and on CUDA's GPUs, as far as they exist."""
     try:
         torch.zeros(1, device=text)
         return torch.device(text).type in ("cpu", "cuda")

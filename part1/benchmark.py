@@ -6,15 +6,14 @@ python part1/benchmark.py --input_length 50 --threads 1 --rounds 5
 
 What wins, and why:
 * the backward pass written by hand (part1/manual_backward.py) does per step what the recursion needs, and no more;
-* its products are oneDNN's, which on AMD processors take half the time of torch.mm's, and its σ and tanh of g, i, f, o
+* its products are oneDNN's, which on the AMD processor measured take half to two thirds of torch.mm's time, and its σ and tanh of g, i, f, o
   are applied inside them; nn.LSTM has both of these too;
 * states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
   loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
 * the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.
 report/figures/speed.png shows it. What did not win: within a step, part1/operations.py has it with its time; two Python
 threads with half of the batch each took 1.8 times as long as one with all of it (T = 50, two cores), as they wait for
-one interpreter lock; and the readable LSTM reached, as shares of nn.LSTM's speed at T = 200, .62 with the inputs of all
-steps multiplied beforehand, .91 with states as rows, .96 as columns, and 1.00 with one product of [h(t-1); x(t)].
+one interpreter lock; and for the readable LSTM, to multiply the inputs of all steps beforehand, or states as rows.
 
 One training step is forward, backward, RMSprop at H = B = 128 and one-hot digits. All forms take turns, so that
 whatever else the machine does falls on each; medians and quartiles. Each comparison is a process of its own, since

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The vanilla RNN and the LSTM with their backward pass written by hand: autograd's gradients, in half the time.
+"""The vanilla RNN and the LSTM with their backward pass written by hand: autograd's gradients, in less time.
 
 They take the place of the loop over t in the models' forward(). Autograd notes every small operation of every step;
 here the way back is the recursion that part1/gradients.py derives, in as few operations as it needs. States are

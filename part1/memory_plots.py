@@ -5,7 +5,7 @@ import numpy as np
 
 from common.figure import new_figure, save_figure
 from part1.run_plots import CHANCE
-from part1.sweep_plots import select
+from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
 

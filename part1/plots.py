@@ -17,7 +17,7 @@ from common.cli import UserError
 from common.run import read_json
 from part1 import memory_plots, speed_plots, sweep_plots
 from part1.run_plots import draw_accuracy_against_length
-from part1.sweep_plots import read_results
+from part1.sweep_results import read_results
 
 BASELINE = "reservoirs.csv"  # drawn in where it is there
 FIGURES = {  # name: (who draws it, the results that it needs)

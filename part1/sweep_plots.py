@@ -4,7 +4,6 @@
 In all of them a point is a seed and a line is what the seeds have in common: the share that solved, or the median.
 """
 
-import csv
 import math
 from statistics import median
 
@@ -13,6 +12,15 @@ from matplotlib.ticker import NullLocator
 
 from common.figure import new_figure, save_figure
 from part1.run_plots import CHANCE, MARKERS, mean
+from part1.sweep_results import (
+    best_rates,
+    curve,
+    grouped,
+    median_solved,
+    network_label,
+    select,
+    share_solved,
+)
 
 LENGTH = "inputs T (palindrome T+1)"
 INITS = {  # colour, line and marker of an initialisation, the same in every panel
@@ -21,45 +29,6 @@ INITS = {  # colour, line and marker of an initialisation, the same in every pan
     "xavier": ("#d55e00", "--", "s"),
     "normal": ("#0072b2", "-.", "^"),
 }
-
-
-def read_results(path):
-    """The rows of a table with numbers as numbers and empty cells as None."""
-    with open(path, encoding="utf-8", newline="") as f:
-        return [{name: value_of(word) for name, word in row.items()} for row in csv.DictReader(f)]
-
-
-def value_of(word):
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            pass
-    return {"": None, "True": True, "False": False}.get(word, word)
-
-
-def select(rows, **values):
-    """The rows that have these values."""
-    return [row for row in rows if all(row[name] == value for name, value in values.items())]
-
-
-def grouped(rows, *names):
-    """{value (or tuple of the values) of those columns: its rows}, in order of appearance."""
-    groups = {}
-    for row in rows:
-        key = tuple(row[name] for name in names)
-        groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
-    return groups
-
-
-def share_solved(rows):
-    return mean([row["solved_at"] is not None for row in rows])
-
-
-def curve(rows, x, measure):
-    """(values of column x in order, the measure of each one's rows)."""
-    groups = grouped(sorted(rows, key=lambda row: row[x]), x)
-    return list(groups), [measure(group) for group in groups.values()]
 
 
 def draw_seeds(axis, rows, x, y, marker, line):
@@ -142,16 +111,6 @@ def draw_steps_to_solve(rows, path):
         add_legend(axis, fontsize=7)
     axes[0].set_ylabel("updates until solved")
     save_figure(figure, path)
-
-
-def median_solved(rows):
-    return median(row["solved_at"] for row in rows)
-
-
-def network_label(row):
-    """An initialisation and what helps it, as a legend has them."""
-    label = f"{row['init']}" + " + curriculum" * (row["curriculum"] is not None)
-    return label + ", Adam" * (row["optimizer"] == "adam")
 
 
 def draw_reach(rows, reservoirs, path):
@@ -241,20 +200,6 @@ def tick(reservoirs, row, length):
     """T, and below it the baseline, where there is one."""
     found = [row["test_accuracy"] for row in select(reservoirs, **{**same(row), "input_length": length})]
     return f"{length}\n({mean(found):.2f})" if found else f"{length}"
-
-
-def best_rates(rows):
-    """{(model, optimizer): rows at its best rate}: most seeds solved, then fewest updates, then highest accuracy."""
-
-    def quality(rate_rows):
-        solved = [row["solved_at"] for row in rate_rows if row["solved_at"]]
-        accuracy = mean([row["test_accuracy"] for row in rate_rows])
-        return len(solved) / len(rate_rows), -median(solved) if solved else 0, accuracy
-
-    return {
-        key: max(grouped(group, "learning_rate").values(), key=quality)
-        for key, group in grouped(rows, "model_type", "optimizer").items()
-    }
 
 
 def draw_optimizers(rows, reservoirs, path):

@@ -21,10 +21,11 @@ import torch
 
 from common import cli
 from common.files import write_json
+from common.machine import today, versions
 from part1 import train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
 from part1.sweep import RESULTS
-from part1.sweep_plots import network_label
+from part1.sweep_results import network_label
 from part1.transfer import load_trained, trained_runs
 
 UNITS = 40  # whose traces are kept
@@ -81,15 +82,15 @@ def main(argv=None):
             "run": folder.name,
             "before": look(before, digits, trained.input_dim),
             "after": look(after, digits, trained.input_dim),
-            "versions": result["versions"],
-            "date": result["date"],
+            "trained": result["date"],
         }
         print(f"{kind(trained)}: of h({config.trained_length}), the first digit explains", end=" ")
         print(
             " before and ".join(f"{networks[kind(trained)][when]['explained'][-1]:.3f}" for when in ("before", "after"))
         )
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
-    write_json(Path(config.to), {"digits": digits[0].int().tolist(), "test_size": len(digits), "networks": networks})
+    about = {"digits": digits[0].int().tolist(), "test_size": len(digits), "versions": versions(), "date": today()}
+    write_json(Path(config.to), {**about, "networks": networks})
     print(f"see {config.to}")
     return 0
 

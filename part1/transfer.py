@@ -16,13 +16,13 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 import csv
 from argparse import Namespace
 
-import torch
 from tqdm import tqdm
 
 from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.files import replacing
+from common.machine import today, versions
 from common.run import read_json
 from part1 import train
 from part1.dataset import PalindromeDataset
@@ -32,7 +32,7 @@ from part1.sweep import RESULTS, cells
 
 # Of the configuration.
 KEPT = ("model_type", "init", "curriculum", "optimizer", "learning_rate", "seed", "input_length")
-COLUMNS = [*KEPT, "solved_at", "test_length", "test_size", "accuracy", "torch", "date"]
+COLUMNS = [*KEPT, "solved_at", "trained", "test_length", "test_size", "accuracy", "torch", "date"]
 
 
 def trained_runs(summary_path, length):
@@ -83,9 +83,10 @@ def main(argv=None):
             for folder in folders:
                 model, trained, result = load_trained(folder)
                 accuracy = share_right(model, digits, y, trained)
-                row = {name: getattr(trained, name) for name in KEPT} | {"solved_at": result["solved_at"]}
+                row = {name: getattr(trained, name) for name in KEPT}
+                row |= {"solved_at": result["solved_at"], "trained": result["date"]}
                 row |= {"test_length": length, "test_size": len(y), "accuracy": accuracy}
-                rows.append(row | {"torch": torch.__version__, "date": result["date"]})
+                rows.append(row | {"torch": versions()["torch"], "date": today()})
                 tqdm.write(f"{folder.name} at T = {length}: {accuracy:.4f}")
                 bar.update()
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)

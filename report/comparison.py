@@ -9,7 +9,7 @@ palindrome's digits, one is subtracted.
 from statistics import mean
 
 from common.run import read_json
-from part1.sweep_plots import read_results, select
+from part1.sweep_results import read_results, select
 from report.latex import count, decimals, escape, paragraph, power, table
 from report.tables_part1 import solved_of
 from report.tables_part3 import loss_near, lowest_smooth_loss

@@ -9,7 +9,7 @@ from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.grids import LONGER, SEEDS, THREE
-from part1.sweep_plots import best_rates, grouped, network_label, read_results, select
+from part1.sweep_results import best_rates, grouped, network_label, read_results, select
 from report.latex import count, decimals, paragraph, power, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])

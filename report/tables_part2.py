@@ -4,7 +4,7 @@
 from statistics import mean, median, stdev
 
 from common.run import read_json
-from part1.sweep_plots import read_results, select
+from part1.sweep_results import read_results, select
 from part2.dataset import FrequencyDataset
 from part2.flags import complete, parser
 from part2.result_plots import CELLS, PAPER, SAMPLINGS

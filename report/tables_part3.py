@@ -2,7 +2,7 @@
 """The numbers and tables of part 3. Each function takes the folder of results and returns values and tables."""
 
 from common.run import read_json
-from part1.sweep_plots import read_results
+from part1.sweep_results import read_results
 from part3.findings import SENTENCES
 from part3.flags import parser
 from part3.text_plots import title

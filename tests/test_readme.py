@@ -81,7 +81,7 @@ def test_the_tree_names_every_file_and_no_other():
         assert (ROOT / name).exists(), name
     present = {
         str(path.relative_to(ROOT))
-        for part in ("part1", "part2", "part3", "common")
+        for part in ("part1", "part2", "part3", "common", "report")
         for path in ROOT.glob(f"{part}/*.py")
     }
     assert {name for name in present if not name.endswith("__init__.py")} <= named

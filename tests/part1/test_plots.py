@@ -9,7 +9,7 @@ import pytest
 
 from common.cli import UserError
 from common.figure import new_figure
-from part1 import plots, sweep_plots
+from part1 import plots, sweep_plots, sweep_results
 from part1.sweep import MEASURED, VARIED
 
 
@@ -83,16 +83,16 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
 
 
 def test_numbers_are_read_as_numbers(results):
-    first = sweep_plots.read_results(results / "reach.csv")[0]
+    first = sweep_results.read_results(results / "reach.csv")[0]
     assert (first["input_length"], first["curriculum"], first["model_type"]) == (50, None, "RNN")
-    assert sweep_plots.value_of("False") is False and sweep_plots.value_of("0.5") == 0.5
+    assert sweep_results.value_of("False") is False and sweep_results.value_of("0.5") == 0.5
 
 
 def test_a_curve_is_the_measure_of_each_group():
     rows = [row(input_length=T, seed=s, solved_at=a) for T, s, a in ((20, 1, 9), (5, 1, 3), (5, 2, None), (20, 2, 5))]
-    assert sweep_plots.curve(rows, "input_length", sweep_plots.share_solved) == ([5, 20], [0.5, 1.0])
+    assert sweep_results.curve(rows, "input_length", sweep_results.share_solved) == ([5, 20], [0.5, 1.0])
     solved = [r for r in rows if r["solved_at"]]
-    assert sweep_plots.curve(solved, "input_length", sweep_plots.median_solved) == ([5, 20], [3, 7])
+    assert sweep_results.curve(solved, "input_length", sweep_results.median_solved) == ([5, 20], [3, 7])
 
 
 def test_the_best_rate_solves_most_seeds_then_fastest():
@@ -100,7 +100,7 @@ def test_the_best_rate_solves_most_seeds_then_fastest():
         return [row(optimizer="adam", learning_rate=rate, seed=k, solved_at=s) for k, s in enumerate(solved)]
 
     rows = at(0.1, 5, None) + at(0.01, 90, 100) + at(0.001, 900, 800)
-    best = sweep_plots.best_rates(rows)["RNN", "adam"]
+    best = sweep_results.best_rates(rows)["RNN", "adam"]
     assert {r["learning_rate"] for r in best} == {0.01} and len(best) == 2
 
 
