@@ -3,6 +3,7 @@
 
 import argparse
 import difflib
+import errno
 import math
 import os
 import sys
@@ -82,9 +83,8 @@ def run_main(main):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141  # as a shell has it for a program that a closed pipe ended
     except OSError as error:
-        print(
-            f"{os.path.basename(sys.argv[0])}: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr
-        )
+        remedy = "free some space" if error.errno == errno.ENOSPC else "choose another path"
+        print(f"{program}: error: {error.filename or 'output'}: {error.strerror}; {remedy}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -6,8 +6,8 @@ python part1/benchmark.py --input_length 50 --threads 1 --rounds 5
 
 What wins, and why:
 * the backward pass written by hand (part1/manual_backward.py) does per step what the recursion needs, and no more;
-* its products are oneDNN's, which on the AMD processor measured take half to two thirds of torch.mm's time, and its σ and tanh of g, i, f, o
-  are applied inside them; nn.LSTM has both of these too;
+* its products are oneDNN's, which on the AMD processor measured take half to two thirds of torch.mm's time, and its σ
+  and tanh of g, i, f, o are applied inside them; nn.LSTM has both of these too;
 * states as columns make each gate of z(t) = W s(t) one block of memory, and weight gradients are summed within the
   loop, while s(t) is in the cache: no buffer of the size of all steps is written and read again;
 * the tensors of a step are small, so the allocator gives the same ones again; large fresh ones cost page faults.

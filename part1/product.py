@@ -2,10 +2,9 @@
 """Matrix products as fast as the processor allows, and the function applied to them on the way out.
 
 PyTorch has two libraries for float32 products on a CPU: MKL, which torch.mm calls, and oneDNN, which nn.LSTM calls.
-On the AMD processor of report/results/part1/speed.json oneDNN takes half to two
-thirds of the time, and it applies tanh or σ to the result while that is still in the cache.
-It is reached through an operator that torch.compile uses; where that is missing (and in float64, and on a GPU) the
-product is torch.mm.
+On the AMD processor of report/results/part1/speed.json oneDNN takes half to two thirds of the time, and it applies tanh
+or σ to the result while that is still in the cache. It is reached through an operator that torch.compile uses; where
+that is missing (and in float64, and on a GPU) the product is torch.mm.
 """
 
 import torch

@@ -88,7 +88,7 @@ def train(model, seed, config):
     path = {"steps": [], "tau": [], "s": [], "r_on": []}
     note(path, 0, model.gate)
     for step in range(1, config.train_steps + 1):
-        x, y = signal(torch.Generator().manual_seed(1_000_003 * seed + step), config.batch_size)
+        x, y = signal(torch.Generator().manual_seed((1_000_003 * seed + step) % 2**63), config.batch_size)
         optimizer.zero_grad()
         cross_entropy(model(x), y).backward()
         clip_gradient(model, 1.0, step)
