@@ -86,20 +86,25 @@ def train(config, folder=None, checkpoint=None):
         if ended_by and has_result(folder, standing.step):
             print(f"nothing to do: {folder} has ended at update {standing.step}; a higher --{ended_by} lets it go on")
             return folder, 0
-    saved = dict(vocabulary=data.vocabulary.characters, text_sha256=fingerprint(data))  # in every checkpoint
+    text_sha256 = fingerprint(data)
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     if data.cut:
         print(f"{config.txt_file}: {data.cut}; --no_strip_gutenberg keeps them")
     print(f"{len(data.train)} characters to train on, {data.vocab_size} different ones; run folder {folder}")
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)
     with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar:
+
+        def save(name, standing=standing):
+            content = all_of(config, data, model, optimizer, schedule, standing)
+            run.save(name, **content, text_sha256=text_sha256, state=state if streams else None)
+
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
         first_step, first_seconds = standing.step, standing.seconds
         if not checkpoint:
             run.graph(model.eval(), data.batch(1, 1)[0][:, :3].to(config.device))
             model.train()
         write_json(folder / "config.json", vars(config))  # with what --resume has changed
-        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
+        save("checkpoint.pt")
         while not (stop or standing.ended_by(config)):
             began = time.perf_counter()
             standing.step = step = standing.step + 1
@@ -131,20 +136,19 @@ def train(config, folder=None, checkpoint=None):
             if len(data.val) and step % config.eval_every == 0:
                 check_weights(model, step)
                 if validate(run, step, model, data, config, standing):
-                    save(run, "best.pt", config, model, optimizer, schedule, standing, state, saved)
+                    save("best.pt")
             if step % config.checkpoint_every == 0:
                 check_weights(model, step)
-                save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
+                save("checkpoint.pt")
         samples.close()
         check_weights(model, standing.step)
-        save(run, "checkpoint.pt", config, model, optimizer, schedule, standing, state, saved)
+        save("checkpoint.pt")
         if standing.ended_by(config) and len(data.val) and standing.step % config.eval_every:
             # The last weights may be the best. No checkpoint hears of it: a run that is resumed with more updates must
             # not differ from one that was never stopped.
             loss = text_loss(model, data.val, config.device)
             if standing.best_loss is None or loss < standing.best_loss:
-                final = replace(standing, best_loss=loss, best_step=standing.step)
-                save(run, "best.pt", config, model, optimizer, schedule, final, state, saved)
+                save("best.pt", replace(standing, best_loss=loss, best_step=standing.step))
     if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)
     finish(run, config, data, standing)
@@ -178,18 +182,17 @@ def restore(checkpoint, model, optimizer, schedule, config):
         ) from None
 
 
-def save(run, name, config, model, optimizer, schedule, standing, state, saved):
-    """A checkpoint: all that --resume and generate.py need. The windows need nothing: the seed and `step` give them."""
-    run.save(
-        name,
+def all_of(config, data, model, optimizer, schedule, standing):
+    """What --resume and generate.py need, but for the text's hash and the carried state. The windows need nothing: they
+    follow from the seed and the number of the update."""
+    return dict(
         config=vars(config),
+        vocabulary=data.vocabulary.characters,
         model=model.state_dict(),
         optimizer=optimizer.state_dict(),
         schedule=schedule.state_dict(),
         standing=asdict(standing),
-        state=state if config.batching == "stream" else None,
         dropout_rng=model.rng.get_state(),
-        **saved,
     )
 
 

@@ -208,8 +208,8 @@ def test_exact_number_of_updates_and_their_order(tiny, monkeypatch):
 
 def test_checkpoints_come_as_often_as_told(tiny, monkeypatch):
     saved = []
-    original = train_text.save
-    monkeypatch.setattr(train_text, "save", lambda run, name, *a: saved.append(name) or original(run, name, *a))
+    original = train_text.Run.save
+    monkeypatch.setattr(train_text.Run, "save", lambda run, name, **a: saved.append(name) or original(run, name, **a))
     tiny("--checkpoint_every", 2, "--train_steps", 7)
     assert saved.count("checkpoint.pt") == 5  # as it begins, at 2, 4, 6 and at the end
 
