@@ -3,12 +3,7 @@
 
 import csv
 import json
-import os
 import re
-import shlex
-import signal
-import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -141,51 +136,3 @@ def has_result(folder, step):
     """Whether the run in that folder has written its result.json after that update: not before it went further."""
     path = Path(folder) / "result.json"
     return path.exists() and read_json(path).get("steps") == step
-
-
-class StopRequest:
-    """Turns the first Ctrl-C or SIGTERM into something that a training loop looks at once a step.
-
-    A later one acts as ever, but not within a second: Slurm may signal every process of a job, and the job's shell
-    passes its own on. After the `with` block, `status` is the exit status: 128 + the signal, 0 without one.
-    """
-
-    early = None  # a signal that came where remember() was the handler, before the `with`
-
-    def __init__(self):
-        self.signal = StopRequest.early
-        self.noted = None if self.signal is None else time.monotonic()
-
-    @staticmethod
-    def remember(number, frame):
-        """A handler for processes that train one run after the other: the next StopRequest knows of the signal."""
-        StopRequest.early = number
-
-    def __enter__(self):
-        self.previous = {s: signal.signal(s, self.note) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def note(self, number, frame):
-        if self.signal is None:
-            self.signal, self.noted = number, time.monotonic()
-            os.write(2, b"\nsaving, then leaving (once more: leave at once)\n")  # print() may be interrupted here
-        elif time.monotonic() - self.noted > 1:
-            signal.signal(number, self.previous[number])
-            signal.raise_signal(number)
-
-    def __exit__(self, *exception):
-        for s, handler in self.previous.items():
-            signal.signal(s, handler)
-
-    def __bool__(self):
-        return self.signal is not None
-
-    def leave(self, step, folder):
-        """Say how to go on; returns the exit status."""
-        command = f"python {shlex.quote(sys.argv[0])} --resume {shlex.quote(str(folder))}"
-        print(f"stopped after update {step}; to go on: {command}")
-        return self.status
-
-    @property
-    def status(self):
-        return 0 if self.signal is None else 128 + self.signal

@@ -66,9 +66,11 @@ GRIDS = {
         block(cell, [10], input_dim=[1], optimizer=optimizers, learning_rate=rates, train_steps=[5000])
         for cell in ("RNN", "LSTM")
         for optimizers, rates in (
-            (["sgd", "momentum"], [0.01, 0.03, 0.1, 0.3, 1.0]),
+            (["sgd"], [0.01, 0.03, 0.1, 0.3, 1.0]),
+            (["momentum"], [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]),
             (["adagrad"], [0.003, 0.01, 0.03, 0.1]),
-            (["rmsprop", "adam"], [0.0003, 0.001, 0.003, 0.01]),
+            (["rmsprop"], [0.0003, 0.001, 0.003, 0.01]),
+            (["adam"], [0.0003, 0.001, 0.003, 0.01, 0.03]),
         )
     ],
     "capacity": [block(cell, [20], num_hidden=[16, 32, 64, 128, 256]) for cell in ("RNN", "LSTM")],

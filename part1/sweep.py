@@ -18,21 +18,11 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import itertools
-import multiprocessing
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import redirect_stderr, redirect_stdout
 
-import torch
-from tqdm import tqdm
-
-from common import cli
+from common import cli, workers
 from common.cells import write_cells
-from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.memory import keep_memory
-from common.run import StopRequest, read_json, read_table
+from common.run import read_json, read_table
 from common.training import NotFinite
 from part1 import flags, train
 from part1.grids import GRIDS, WITH_CURVES
@@ -79,11 +69,7 @@ def cell_name(config):
 
 def run_cell(config, folder):
     """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
-    if stopping.is_set():
-        return 128 + signal.SIGTERM
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-        checkpoint = load_checkpoint(folder, "part1") if (folder / "checkpoint.pt").exists() else None
+    with workers.in_folder(folder, "part1") as checkpoint:
         try:
             return train.train(config, folder, checkpoint)[1]
         except NotFinite as error:  # as it would be again the next time: what the cell has to tell
@@ -92,60 +78,9 @@ def run_cell(config, folder):
             return 0
 
 
-def begin_worker(event):
-    """In each worker: one thread, the event that says to stop, and no death by a signal between two cells."""
-    global stopping
-    stopping = event
-    keep_memory()
-    torch.set_num_threads(1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, StopRequest.remember)  # while a cell trains, its StopRequest listens
-
-
-class StopAll(StopRequest):
-    """A StopRequest that passes the signal on to the workers, so that each saves its cell."""
-
-    def __init__(self, event):
-        super().__init__()
-        self.event = event
-
-    def note(self, number, frame):
-        super().note(number, frame)
-        self.event.set()
-        for worker in multiprocessing.active_children():
-            os.kill(worker.pid, signal.SIGTERM)
-
-
 def outcome(result):
     solved = f"solved at {result['solved_at']}" if result["solved_at"] else "not solved"
     return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
-
-
-def run_all(todo, folder, workers, run_cell=run_cell, outcome=outcome, after_each=lambda: None):
-    """Run the cells {name: configuration}, `workers` at once.
-
-    Part 2 runs its own cells with this: run_cell(config, folder) returns an exit status, outcome(result) the words for
-    a finished cell's result.json, and after_each() is called when one has finished.
-
-    Returns:
-        ({name of a cell that failed: why}, exit status of the signal that stopped the sweep, or 0).
-    """
-    failed = {}
-    spawn = multiprocessing.get_context("spawn")
-    event = spawn.Event()
-    bar = tqdm(total=len(todo), unit="cell", disable=None)
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin_worker, initargs=(event,))
-    with StopAll(event) as stop, pool, bar:
-        futures = {pool.submit(run_cell, config, folder / name): name for name, config in todo.items()}
-        for future in as_completed(futures):
-            name, error = futures[future], future.exception()
-            if error:
-                failed[name] = str(error) or type(error).__name__
-            if error or future.result() == 0:
-                tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
-                bar.update()
-                after_each()
-    return failed, stop.status
 
 
 def write_table(path, folder, grid):
@@ -163,7 +98,7 @@ def varied(config):
 
 def rows_of(folder, key):
     """A cell's row, or None where it has not finished."""
-    if not (folder / "result.json").exists():
+    if not workers.finished(folder):
         return None
     result = read_json(folder / "result.json")
     measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
@@ -172,7 +107,7 @@ def rows_of(folder, key):
 
 
 def finished_cells(folder, grid):
-    return [folder / name for name in grid if (folder / name / "result.json").exists()]
+    return [folder / name for name in grid if workers.finished(folder / name)]
 
 
 def training_accuracy(folder, steps):
@@ -190,7 +125,7 @@ def write_curves(path, folder, grid):
 
 def curve_of(folder, key):
     """The rows of a cell's metrics.csv, or None where it has not finished."""
-    if not (folder / "result.json").exists():
+    if not workers.finished(folder):
         return None
     columns = ("step", *train.COLUMNS)
     return [[*key, *(row[name] for name in columns)] for row in read_table(folder / "metrics.csv")]
@@ -205,10 +140,7 @@ def parser():
     for flag in VARIED:
         g.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
     p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this time of training")
-    p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
-    p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
-    p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
-    p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")
+    workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
     p.add_argument("--table", help="where the table of results goes; by default report/results/part1/GRID.csv")
     return p
@@ -219,19 +151,13 @@ def main(argv=None):
     given = {flag: getattr(config, flag) for flag in VARIED if getattr(config, flag) is not None}
     if (config.grid is None) == (not given):
         raise UserError("give a named grid with --grid, or values such as --input_length 5 10 20, one of the two")
-    if config.task_id >= config.num_tasks:
-        raise UserError(f"--task_id {config.task_id} is not one of 0 ... {config.num_tasks - 1} (--num_tasks)")
+    workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
-    mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
-    todo = {name: cell for name, cell in mine.items() if not (folder / name / "result.json").exists()}
-    print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
+    todo = workers.to_do(grid, folder, config)
     if config.dry_run:
-        for name in mine:
-            begun = "begun" if (folder / name / "checkpoint.pt").exists() else "to do"
-            print(f"{begun if name in todo else 'finished':>8}  {name}")
         return 0
-    failed, status = run_all(todo, folder, min(config.workers, max(len(todo), 1)))
+    failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
     table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
     finished = []
     while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
@@ -241,9 +167,7 @@ def main(argv=None):
             write_curves(table.with_name(f"{table.stem}_curves.csv"), folder, grid)
     if finished:
         print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")
-    for name, why in failed.items():
-        print(f"failed: {name}: {why}", file=sys.stderr)
-    return status or (1 if failed else 0)
+    return workers.exit_status(failed, status)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import math
 from statistics import median
 
 import numpy as np
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from common.figure import new_figure, save_figure
 from part1.run_plots import CHANCE, MARKERS, mean
@@ -50,6 +50,14 @@ def length_axis(axis, ticks):
     axis.xaxis.set_minor_locator(NullLocator())
 
 
+def updates_axis(axis):
+    """A logarithmic axis whose numbers are written out."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda updates, _: f"{updates:,.0f}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
 def draw_chance(axis):
     axis.axhline(CHANCE, color="grey", linewidth=0.8, linestyle="-", label="chance")
 
@@ -84,7 +92,7 @@ def draw_lengths(rows, reservoirs, path):
             draw_chance(axis)
             axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}", fontsize=9)
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
-        row_axes[0].set_ylabel("line: share solved, points: accuracy")
+        row_axes[0].set_ylabel("share solved (line),\naccuracy (points)")
     for axis in axes[1]:
         axis.set_xlabel(LENGTH)
     legend_below(figure, axes)
@@ -106,7 +114,8 @@ def draw_steps_to_solve(rows, path):
         for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
             colour, linestyle, marker = INITS[init]
             draw_solved(axis, group, "input_length", marker, init, color=colour, linestyle=linestyle)
-        axis.set(title=model_type, xlabel=LENGTH, yscale="log")
+        axis.set(title=model_type, xlabel=LENGTH)
+        updates_axis(axis)
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
         add_legend(axis, fontsize=7)
     axes[0].set_ylabel("updates until solved")
@@ -115,7 +124,7 @@ def draw_steps_to_solve(rows, path):
 
 def draw_reach(rows, reservoirs, path):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(7.0, 5.2, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(7.0, 5.6, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):
@@ -133,12 +142,15 @@ def draw_reach(rows, reservoirs, path):
         draw_reservoirs(column[0], [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
         draw_chance(column[0])
         column[0].set_title(model_type, fontsize=9)
-        add_legend(column[0], fontsize=6.5, loc="lower left", bbox_to_anchor=(0, 0.1))
-        column[1].set(xlabel=LENGTH, yscale="log")
+        column[1].set_xlabel(LENGTH)
+        updates_axis(column[1])
         length_axis(column[1], [50, 100, 200, 500, 1000, 2000, 5000, 10000])
         column[1].tick_params(axis="x", rotation=45)
-    axes[0, 0].set_ylabel("line: share solved, points: accuracy")
+        entries = column[0].get_legend_handles_labels()
+        column[1].legend(*entries, fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.38), ncols=2)
+    axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)")
     axes[1, 0].set_ylabel("updates until solved")
+    figure.align_ylabels(axes[:, 0])
     save_figure(figure, path)
 
 
@@ -220,7 +232,7 @@ def draw_optimizers(rows, reservoirs, path):
         axis.set_xticks(range(len(names)), names, fontsize=7)
         axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
         said = reservoir_said(reservoirs, **same(select(rows, model_type=model_type)[0]))
-        axis.set(yscale="log")
+        updates_axis(axis)
         axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}", fontsize=9)
         axis.set_xlabel("optimizer and its best rate")
     axes[0].set_ylabel("updates until solved")
@@ -239,18 +251,20 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs, path):
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
         said = reservoir_said(reservoirs, **{**same(group[0]), "num_hidden": 128})
         draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
-    left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log", yscale="log")
+    left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log")
+    updates_axis(left)
     left.set_title(f"T = {capacity[0]['input_length']}, one-hot", fontsize=9)
     left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
     left.xaxis.set_minor_locator(NullLocator())
     left.legend(fontsize=7)
-    draw_solved(right, clipping, "max_norm", "o", clipping[0]["model_type"])
     norms = sorted({row["max_norm"] for row in clipping})
-    right.set(xlabel="max_norm (gradients are cut to it)", xscale="log", yscale="log")
+    placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
+    draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
+    right.set_xlabel("max_norm (gradients are cut to it)")
+    updates_axis(right)
     said = reservoir_said(reservoirs, **same(clipping[0]))
     right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)
-    right.set_xticks(norms, [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
-    right.xaxis.set_minor_locator(NullLocator())
+    right.set_xticks(range(1, 1 + len(norms)), [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
     save_figure(figure, path)
 
 

@@ -22,7 +22,8 @@ from common import cli
 from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.files import write_json
-from common.run import Run, StopRequest, has_result, make_folder, read_json
+from common.run import Run, has_result, make_folder, read_json
+from common.signals import StopRequest
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part1.curriculum import Curriculum
 from part1.dataset import PalindromeDataset, encode, num_palindromes

@@ -19,15 +19,11 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import functools
-import signal
-from contextlib import redirect_stderr, redirect_stdout
 
-from common import cli
+from common import cli, workers
 from common.cells import write_cells
-from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.run import read_json, read_table
-from part1 import sweep
 from part2.dataset import SAMPLING
 from part2.flags import complete, parser, timed_name
 from part2.train_timed import train
@@ -99,11 +95,7 @@ def passed(config):
 
 def run_cell(config, folder):
     """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
-    if sweep.stopping.is_set():
-        return 128 + signal.SIGTERM
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-        checkpoint = load_checkpoint(folder, "part2") if (folder / "checkpoint.pt").exists() else None
+    with workers.in_folder(folder, "part2") as checkpoint:
         return train(config, folder, checkpoint)[1]
 
 
@@ -177,10 +169,7 @@ def arguments():
     for flag in PASSED:
         p.add_argument(f"--{flag}", metavar="VALUE", help=f"train.py's --{flag}, for all cells; then give --to, too")
     p.add_argument("--max_minutes", type=cli.positive, default=180.0, help="a cell ends after this time of training")
-    p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
-    p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
-    p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
-    p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")
+    workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/timed", help="where the cells' run folders are")
     p.add_argument("--to", default=str(RESULTS), metavar="DIR", help="where the tables go")
     return p
@@ -188,34 +177,26 @@ def arguments():
 
 def main(argv=None):
     config = arguments().parse_args(argv)
-    if config.task_id >= config.num_tasks:
-        raise UserError(f"--task_id {config.task_id} is not one of 0 ... {config.num_tasks - 1} (--num_tasks)")
+    workers.refuse_task(config)
     if config.sampling and config.grid != "frequency":
         raise UserError("--sampling is of --grid frequency; leave it out")
     if passed(config) and config.to == str(RESULTS) and not config.dry_run:
         raise UserError("with flags of train.py these are not the measured tables: say with --to where they go")
     grid, folder = cells(config), Path(config.summary_path)
-    mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
-    todo = {name: cell for name, cell in mine.items() if not (folder / name / "result.json").exists()}
-    print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
+    todo = workers.to_do(grid, folder, config)
     if config.dry_run:
-        for name in mine:
-            begun = "begun" if (folder / name / "checkpoint.pt").exists() else "to do"
-            print(f"{begun if name in todo else 'finished':>8}  {name}")
         return 0
 
     # The table has all of the grid, whatever part of it was asked for now: no call takes another's rows away.
     listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
     tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
     write = functools.partial(write_results, folder, listed, *tables)
-    failed, status = sweep.run_all(todo, folder, min(config.workers, max(len(todo), 1)), run_cell, outcome, write)
+    failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome, write)
     count = write()
     while count != (again := write()):  # other tasks of the array write it too, and end in any order
         count = again
     print(f"{count} cells in {tables[0]}")
-    for name, why in failed.items():
-        print(f"failed: {name}: {why}", file=sys.stderr)
-    return status or (1 if failed else 0)
+    return workers.exit_status(failed, status)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.files import write_json
-from common.run import Run, StopRequest, has_result, make_folder
+from common.run import Run, has_result, make_folder
+from common.signals import StopRequest
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part2.dataset import BASELINE, AddingDataset, FrequencyDataset
 from part2.evaluation import Standing, loss_of, measure, multiply_adds, share_open, share_right

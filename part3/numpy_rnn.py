@@ -31,7 +31,8 @@ from common import cli
 from common.checkpoint import settle_config
 from common.cli import UserError
 from common.files import replacing
-from common.run import Run, StopRequest, Table, has_result, make_folder
+from common.run import Run, Table, has_result, make_folder
+from common.signals import StopRequest
 from common.training import NotFinite
 from part3 import numpy_check, numpy_model
 from part3.dataset import TextDataset

@@ -25,7 +25,8 @@ from common.checkpoint import load_checkpoint, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.files import write_json
-from common.run import Run, StopRequest, Table, has_result, make_folder
+from common.run import Run, Table, has_result, make_folder
+from common.signals import StopRequest
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
 from part3.evaluation import Standing, bpc, text_loss

@@ -14,7 +14,8 @@ from common import cli
 from common.checkpoint import FORMAT, load_checkpoint, save_checkpoint, settle_config
 from common.cli import UserError
 from common.files import replacing, write_json
-from common.run import Run, StopRequest, Table, has_result, make_folder, read_json
+from common.run import Run, Table, has_result, make_folder, read_json
+from common.signals import StopRequest
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from common.files import write_json
-from common.run import StopRequest
+from common.signals import StopRequest
 from part1 import sweep, train
 
 ROOT = Path(__file__).resolve().parents[2]

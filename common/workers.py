@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Grids of runs, {name: configuration}, each in a folder of its own: what is to do of them, and processes that do it.
+
+What is finished, its result.json there, is not run again; what was stopped halfway goes on from its checkpoint.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import torch
+from tqdm import tqdm
+
+from common import cli
+from common.checkpoint import load_checkpoint
+from common.cli import UserError
+from common.memory import keep_memory
+from common.run import read_json
+from common.signals import StopRequest
+
+
+def add_flags(p):
+    """The flags that say which part of a grid is done, and how."""
+    p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
+    p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
+    p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
+    p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")
+
+
+def refuse_task(config):
+    """Raises UserError where --task_id is none of the array's."""
+    if config.task_id >= config.num_tasks:
+        raise UserError(f"--task_id {config.task_id} is not one of 0 ... {config.num_tasks - 1} (--num_tasks)")
+
+
+def to_do(grid, folder, config):
+    """The cells of this call's share that have not finished. Says how many; with --dry_run, how each one stands."""
+    mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
+    todo = {name: cell for name, cell in mine.items() if not finished(folder / name)}
+    print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
+    if config.dry_run:
+        for name in mine:
+            begun = "begun" if (folder / name / "checkpoint.pt").exists() else "to do"
+            print(f"{begun if name in todo else 'finished':>8}  {name}")
+    return todo
+
+
+def finished(folder):
+    return (folder / "result.json").exists()
+
+
+@contextmanager
+def in_folder(folder, kind):
+    """What a cell prints goes to log.txt in its folder; gives its checkpoint, or None where it begins."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        yield load_checkpoint(folder, kind) if (folder / "checkpoint.pt").exists() else None
+
+
+def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
+    """Run the cells {name: configuration}, `workers` at once.
+
+    Args:
+        run_cell: run_cell(config, folder) trains one and returns an exit status.
+        outcome: outcome(result) gives the words for a finished cell's result.json.
+        after_each: called when one has finished.
+
+    Returns:
+        ({name of a cell that failed: why}, exit status of the signal that stopped them, or 0).
+    """
+    failed = {}
+    spawn = multiprocessing.get_context("spawn")
+    event = spawn.Event()
+    bar = tqdm(total=len(todo), unit="cell", disable=None)
+    workers = min(workers, max(len(todo), 1))
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin_worker, initargs=(event,))
+    with StopAll(event) as stop, pool, bar:
+        futures = {pool.submit(unless_stopping, run_cell, config, folder / name): name for name, config in todo.items()}
+        for future in as_completed(futures):
+            name, error = futures[future], future.exception()
+            if error:
+                failed[name] = str(error) or type(error).__name__
+            if error or future.result() == 0:
+                tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
+                bar.update()
+                after_each()
+    return failed, stop.status
+
+
+def begin_worker(event):
+    """In each worker: one thread, the event that says to stop, and no death by a signal between two cells."""
+    global stopping
+    stopping = event
+    keep_memory()
+    torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, StopRequest.remember)  # while a cell trains, its StopRequest listens
+
+
+def unless_stopping(run_cell, config, folder):
+    """In a worker: run a cell, but for those that are still to come when the signal does."""
+    return 128 + signal.SIGTERM if stopping.is_set() else run_cell(config, folder)
+
+
+class StopAll(StopRequest):
+    """A StopRequest that passes the signal on to the workers, so that each saves its cell."""
+
+    def __init__(self, event):
+        super().__init__()
+        self.event = event
+
+    def note(self, number, frame):
+        super().note(number, frame)
+        self.event.set()
+        for worker in multiprocessing.active_children():
+            os.kill(worker.pid, signal.SIGTERM)
+
+
+def exit_status(failed, status):
+    """Name the cells that failed on stderr; the exit status of the whole."""
+    for name, why in failed.items():
+        print(f"failed: {name}: {why}", file=sys.stderr)
+    return status or (1 if failed else 0)
