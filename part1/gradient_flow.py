@@ -35,6 +35,7 @@ from tqdm import tqdm
 from common import cli
 from common.cli import UserError
 from common.files import replacing
+from common.machine import today, versions
 from common.training import OPTIMIZERS, clip_gradient
 from part1.curriculum import Curriculum
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
@@ -188,7 +189,8 @@ def main(argv=None):
     x, y = encode(test_set[0][:MEASURED].double(), NUM_DIGITS), test_set[1][:MEASURED]
 
     results = {"T": config.input_length, "H": config.num_hidden, "seed": config.seed, "palindromes": MEASURED}
-    results |= {"curriculum": config.curriculum, "max_norm": config.max_norm, "networks": [], "explosion": []}
+    results |= {"curriculum": config.curriculum, "max_norm": config.max_norm, "versions": versions(), "date": today()}
+    results |= {"networks": [], "explosion": []}
     for activation in ("linear", "tanh"):
         results["explosion"] += [explode(gain, activation, x, y, config) for gain in GAINS]
     write(results, path)
