@@ -37,7 +37,7 @@ def draw_rnn(results, folder):
 
 def draw_lstm(results, folder):
     """||∂L/∂h(t)|| and ||∂L/∂c(t)|| of the LSTM against t."""
-    figure, axes = new_figure(7.2, 4.6, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(7.2, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
     for row, name in zip(axes, "hc", strict=True):
         for axis, state in zip(row, STATES, strict=True):
             for network in of_model(results, "LSTM"):
@@ -50,7 +50,7 @@ def draw_lstm(results, folder):
 
 def draw_share(results, folder):
     """The share of each step in the gradient of the recurrent weights against t."""
-    figure, axes = new_figure(7.2, 4.6, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(7.2, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
     for row, model in zip(axes, ("RNN", "LSTM"), strict=True):
         for axis, state in zip(row, STATES, strict=True):
             for network in of_model(results, model):

@@ -77,7 +77,7 @@ def reservoir_said(rows, **values):
 
 def draw_lengths(rows, reservoirs, path):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
-    figure, axes = new_figure(7.0, 5.8, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(7.0, 4.8, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
         for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
             panel = dict(model_type=model_type, input_dim=input_dim)
@@ -124,7 +124,7 @@ def draw_steps_to_solve(rows, path):
 
 def draw_reach(rows, reservoirs, path):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(7.0, 5.6, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(7.0, 5.0, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):

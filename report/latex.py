@@ -41,14 +41,23 @@ def paragraph(text, width):
     return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright\strut {text}\strut}}"
 
 
-def table(label, caption, columns, header, rows, size="small"):
-    """A floating table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule."""
+def table(label, caption, columns, header, rows, size="small", above=(), width=None):
+    """A table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule.
+
+    Args:
+        size: of the letters, a LaTeX command.
+        above: a first line of the header, cells that may span columns.
+        width: a part of the line's, for a table that stands beside another in a float of the text; else it floats.
+    """
+    environment, place = ("table", "[htbp]") if width is None else ("minipage", rf"[t]{{{width:g}\linewidth}}")
     narrow = "" if size == "small" else r"\setlength{\tabcolsep}{3.5pt}"
-    lines = [rf"\begin{{table}}[htbp]\centering\{size}{narrow}", rf"\caption{{{caption}}}\label{{tab:{label}}}"]
-    lines += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
+    lines = [rf"\begin{{{environment}}}{place}\centering\{size}{narrow}"]
+    lines += [rf"\caption{{{caption}}}\label{{tab:{label}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
+    if above:
+        lines += [" & ".join(above) + r" \\"]
     if any(header):
         lines += [" & ".join(header) + r" \\", r"\midrule"]
     end = r" \\" if size == "small" else r" \\[1.5pt]"
     lines += [r"\midrule" if row is None else " & ".join(row) + end for row in rows]
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}"]
     return "\n".join(lines) + "\n"

@@ -51,7 +51,10 @@ def frequency(results):
         "frequency.all": millions(row["multiply_adds"] for row in gated),
         "frequency.lstm": millions(row["multiply_adds"] for row in plain),
     }
-    return {"values": values, "tables": {"frequency": table("frequency", caption, "llll", header, body)}}
+    return {
+        "values": values,
+        "tables": {"frequency": table("frequency", caption, "llll", header, body, size="footnotesize", width=0.58)},
+    }
 
 
 def millions(values):
@@ -70,7 +73,8 @@ def adding(results):
         f"The adding problem over $T = {rows[0]['input_length']}$: mean squared error of each seed; to answer one"
         f" always costs {decimals(rows[0]['baseline'], 4)}."
     )
-    made = table("adding", caption, "l" * (len(seeds) + 1), ["", *(f"seed {seed}" for seed in seeds)], body)
+    header = ["", *(f"seed {seed}" for seed in seeds)]
+    made = table("adding", caption, "l" * (len(seeds) + 1), header, body, size="footnotesize", width=0.4)
     return {"tables": {"adding": made}}
 
 

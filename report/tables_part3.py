@@ -187,7 +187,7 @@ def heldout(results):
     tried = [row["bpc"] for row in read_results(results / "part3" / "dynamic_tuning.csv")]
     values = {"dynamic.tried": str(len(tried)), "dynamic.lowest": decimals(min(tried), 3)}
     values |= {"dynamic.highest": decimals(max(tried), 3)}
-    made = table("heldout", caption, "lll", ["", "validation", "test"], body)
+    made = table("heldout", caption, "lll", ["", "validation", "test"], body, size="footnotesize", width=0.36)
     return {"values": values, "tables": {"heldout": made}}
 
 
@@ -211,7 +211,8 @@ def novelty(results):
     own = found["test"]["known_20_grams"]["mean"]
     more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
     values = {"novelty.more": decimals(more, 2)}
-    return {"values": values, "tables": {"novelty": table("novelty", caption, "llll", header, body)}}
+    made = table("novelty", caption, "llll", header, body, size="footnotesize", width=0.6)
+    return {"values": values, "tables": {"novelty": made}}
 
 
 def markup(results):
