@@ -75,7 +75,18 @@ def main(argv=None):
     if idle and not config.dynamic:
         raise UserError(f"--{idle[0]} belongs to --dynamic; give that too, or leave it out")
     cli.set_threads(config)
-    run = load_run(config.checkpoint, config.device)
+    result = measure(load_run(config.checkpoint, config.device), config)
+    if config.json:
+        write_json(config.json, {**result, "config": vars(config), "versions": versions(), "date": today()})
+    return 0
+
+
+def measure(run, config):
+    """The loss of the part that the flags name under a run's model, printed and as plain values.
+
+    Raises:
+        UserError: the text does not serve.
+    """
     rest, before, part = (known(text, run.vocabulary, config) for text in read_part(config, run.config))
     if len(before) + len(part) < 2 or not part:
         raise UserError(f"the part {config.part} of {config.txt_file} has nothing to predict; use a longer text")
@@ -87,10 +98,7 @@ def main(argv=None):
     else:
         losses, _ = character_losses(run.model, numbers, config.device)
     losses = losses[max(len(numbers) - len(part) - 1, 0) :]  # where nothing stands before, all but the first character
-    result = report(config, losses, time.perf_counter() - began)
-    if config.json:
-        write_json(config.json, {**result, "config": vars(config), "versions": versions(), "date": today()})
-    return 0
+    return report(config, losses, time.perf_counter() - began)
 
 
 def read_part(config, trained):

@@ -8,16 +8,16 @@ from common.cli import UserError
 from part3.model import best_of
 
 
-def settle_outputs(config, name):
-    """Fill in --output (NAME.json in the first run's folder) and --figures (the folder of --output) where they were
-    left out. Bad paths are told before the work; folders that are missing are made.
+def settle_outputs(config, name, ending=".json"):
+    """Fill in --output (NAME and the ending, in the first run's folder) and --figures (the folder of --output) where
+    they were left out. Bad paths are told before the work; folders that are missing are made.
 
     Raises:
         UserError: --output is a folder, or the checkpoint does not serve.
     """
     first = config.checkpoint if isinstance(config.checkpoint, str) else config.checkpoint[0]
     if config.output is None:
-        config.output = best_of(first).parent / f"{name}.json"
+        config.output = best_of(first).parent / f"{name}{ending}"
         load_checkpoint(best_of(first), "part3")  # a run that is not there gets no folder
     refuse_folder(config.output)
     config.figures = Path(getattr(config, "figures", None) or Path(config.output).parent)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from part3 import evaluate, train_text
+from common.run import read_table
+from part3 import evaluate, train_text, tune_dynamic
 from part3.dynamic import Rule, dynamic_losses, follow
 from part3.evaluation import character_losses, text_loss
 from part3.model import TextGenerationModel, load_model
@@ -188,3 +189,22 @@ def test_a_loss_that_is_not_finite_is_one_line(run_folder, run_script, text_file
     argv = ["--checkpoint", run_folder, "--txt_file", text_file, "--dynamic", "--rate", 1e38]
     status, out, err = run_script(evaluate.main, *argv)
     assert status == 2 and "not finite" in err and "--rate" in err and err.count("\n") == 1 and out == ""
+
+
+def test_the_settings_are_tried_on_the_validation_part_and_the_best_stands_first(tmp_path, run_script, monkeypatch):
+    (tmp_path / "book.txt").write_text("The king went home, the goat did not.\n" * 60, encoding="utf-8")
+    small = ["--lstm_num_hidden", 8, "--batch_size", 4, "--train_steps", 30, "--learning_rate", 0.02]
+    book, runs = ["--txt_file", tmp_path / "book.txt"], tmp_path / "runs"
+    assert run_script(train_text.main, *small, *book, "--summary_path", runs)[0] == 0
+    monkeypatch.setattr(tune_dynamic, "SETTINGS", [(0.0, 0.0, 20), (0.01, 0.0, 10)])
+    run = next(runs.iterdir())
+    status, _, err = run_script(tune_dynamic.main, "--checkpoint", run, *book, "--warm_up", 50, 100)
+    assert (status, err) == (0, "")
+    rows = read_table(run / "dynamic_tuning.csv")
+    assert [float(row["bpc"]) for row in rows] == sorted(float(row["bpc"]) for row in rows)
+    assert {(row["rate"], row["warm_up"]) for row in rows} == {("0.0", "50"), ("0.01", "50"), (rows[0]["rate"], "100")}
+    assert rows[0]["rate"] == "0.01"
+    argv = ["--checkpoint", run, *book, "--part", "validation", "--warm_up", 50, "--json", tmp_path / "static.json"]
+    assert run_script(evaluate.main, *argv)[0] == 0
+    static = json.loads((tmp_path / "static.json").read_text(encoding="utf-8"))
+    assert float(rows[-1]["bpc"]) == pytest.approx(static["bpc"], abs=1e-4)

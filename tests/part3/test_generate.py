@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from part3 import generate, train_text
+from part3 import finishing, generate, train_text
 from part3.prompts import known, true_continuation
 from part3.text import Vocabulary
 
@@ -62,7 +62,7 @@ def ctrl_c_is_heard():
 
 def interrupt_after(monkeypatch, n):
     """A Ctrl-C when the model has made n characters of each text."""
-    original = generate.generate
+    original = finishing.generate
 
     def interrupted(*arguments):
         for number, x in enumerate(original(*arguments)):
@@ -70,7 +70,7 @@ def interrupt_after(monkeypatch, n):
                 signal.raise_signal(signal.SIGINT)
             yield x
 
-    monkeypatch.setattr(generate, "generate", interrupted)
+    monkeypatch.setattr(finishing, "generate", interrupted)
 
 
 def test_length_prompt_and_seed(generated):
@@ -272,7 +272,7 @@ def test_ctrl_c_keeps_a_batch(attempt, generated, monkeypatch, tmp_path, to_file
 def test_ctrl_c_before_there_is_a_text_leaves_the_file_alone(attempt, monkeypatch, tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("of old")
-    monkeypatch.setattr(generate, "beam_search", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(finishing, "beam_search", lambda *_: signal.raise_signal(signal.SIGINT))
     status, out, err = attempt("--beam_width", 2, "--output", path)
     assert (status, out, err) == (130, "", "\n") and path.read_text() == "of old" and len(list(tmp_path.iterdir())) == 1
 
@@ -280,7 +280,7 @@ def test_ctrl_c_before_there_is_a_text_leaves_the_file_alone(attempt, monkeypatc
 def test_ctrl_c_keeps_the_beams_that_are_done(attempt, generated, monkeypatch, prompt_file):
     argv = ("--prompt_file", prompt_file, "--beam_width", 2, "--length", 15)
     whole = generated(*argv).splitlines(keepends=True)
-    original, calls = generate.beam_search, []
+    original, calls = finishing.beam_search, []
 
     def third_is_interrupted(*arguments):
         calls.append(arguments)
@@ -288,7 +288,7 @@ def test_ctrl_c_keeps_the_beams_that_are_done(attempt, generated, monkeypatch, p
             signal.raise_signal(signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(generate, "beam_search", third_is_interrupted)
+    monkeypatch.setattr(finishing, "beam_search", third_is_interrupted)
     assert attempt(*argv) == (130, "".join(whole[:2]), "")
 
 
