@@ -42,6 +42,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
+from common.figure import save_both
 from common.files import write_json
 from common.machine import machine, today
 from common.memory import keep_memory
@@ -225,8 +226,7 @@ def main(argv=None):
     result = dict(rows=rows, operations=measure_operations(config.rounds), train=trains, sweep=cells)
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
-    for ending in (".png", ".pdf"):
-        draw_speed(result, Path(config.figure).with_suffix(ending))
+    save_both(draw_speed(result), config.figure)
     print(f"see {config.to} and {config.figure}")
     return 0
 

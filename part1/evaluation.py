@@ -19,7 +19,7 @@ class Standing:
     step: int = 0  # updates done
     seconds: float = 0.0  # spent on them
     test_accuracy: float = 0.0  # at the last evaluation
-    best_accuracy: float = 0.0
+    best_accuracy: float = 0.0  # at any evaluation, most of which look at the first QUICK alone
     passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
     solved_at: int | None = None
     whole_at: int = 0  # the last evaluation that looked at all held-out palindromes

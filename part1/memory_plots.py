@@ -3,14 +3,14 @@
 
 import numpy as np
 
-from common.figure import new_figure, save_figure
+from common.figure import new_figure
 from part1.run_plots import CHANCE
 from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
 
 
-def draw_single_runs(rows, path):
+def draw_single_runs(rows):
     """Loss and accuracy of training batches over single runs: the RNN at three lengths under two initialisations, and
     the two settings whose curves the 2017 report shows. Rows are those of curves_curves.csv."""
     rows = [row for row in rows if row["loss"] is not None]
@@ -38,7 +38,7 @@ def draw_single_runs(rows, path):
         column[1].set_xlabel("update")
     axes[0, 0].set_ylabel("accuracy of the batch")
     axes[1, 0].set_ylabel("loss (nats)")
-    save_figure(figure, path)
+    return figure
 
 
 def smooth(values, width=5):
@@ -47,7 +47,7 @@ def smooth(values, width=5):
     return np.convolve(values, weights, "same") / np.convolve(np.ones(len(values)), weights, "same")
 
 
-def draw_traces(found, path):
+def draw_traces(found):
     """h(t) of some units over one palindrome, after training; units in the order of their last value."""
     networks = found["networks"]
     figure, axes = new_figure(7.0, 1.0 + 1.35 * len(networks), nrows=len(networks), sharex=True, squeeze=False)
@@ -62,10 +62,10 @@ def draw_traces(found, path):
         axis.grid(visible=False)
     axes[-1, 0].set_xlabel("step t")
     figure.colorbar(image, ax=axes, label="h(t)")
-    save_figure(figure, path)
+    return figure
 
 
-def draw_explained(found, path):
+def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
     figure, (left, right) = new_figure(7.0, 3.2, ncols=2)
     for label, network in found["networks"].items():
@@ -79,4 +79,4 @@ def draw_explained(found, path):
     right.set(xlabel="rank", ylabel="singular value of W_hh (LSTM: W_gh)", yscale="log")
     left.plot([], [], color="grey", linestyle=":", label="before training")
     left.legend(fontsize=6.5, loc="lower left")
-    save_figure(figure, path)
+    return figure

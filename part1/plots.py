@@ -14,6 +14,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 
 from common import cli
 from common.cli import UserError
+from common.figure import save_both
 from common.run import read_json
 from part1 import memory_plots, speed_plots, sweep_plots
 from part1.run_plots import draw_accuracy_against_length
@@ -65,9 +66,7 @@ def draw_all(results, to):
         if missing:
             print(f"{figure}: left out, {', '.join(missing)} missing")
             continue
-        found = [read(results / name) for name in needs]
-        for ending in ("png", "pdf"):
-            draw(*found, to / f"{figure}.{ending}")
+        save_both(draw(*(read(results / name) for name in needs)), to / figure)
         print(f"see {to / figure}.png")
     return 0
 

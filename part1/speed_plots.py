@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The figure of what benchmark.py measured."""
 
-from common.figure import new_figure, save_figure
+from common.figure import new_figure
 
 MARKERS = "os^xv"
 
 
-def draw_speed(result, path):
+def draw_speed(result):
     """The time of an update per step t against T: filled marks in a process as it starts, hollow ones where the C
     library keeps freed memory (see benchmark.py)."""
     rows = result["rows"]
@@ -23,7 +23,7 @@ def draw_speed(result, path):
         axis.set_xlabel("inputs T")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
-    save_figure(figure, path)
+    return figure
 
 
 def draw_cell(axis, rows):

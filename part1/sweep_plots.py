@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from common.figure import new_figure, save_figure
+from common.figure import new_figure
 from part1.run_plots import CHANCE, MARKERS, mean
 from part1.sweep_results import (
     best_rates,
@@ -75,7 +75,7 @@ def reservoir_said(rows, **values):
     return f"; read-out alone: {mean(found):.2f}" if found else ""
 
 
-def draw_lengths(rows, reservoirs, path):
+def draw_lengths(rows, reservoirs):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
     figure, axes = new_figure(7.0, 4.8, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
@@ -96,7 +96,7 @@ def draw_lengths(rows, reservoirs, path):
     for axis in axes[1]:
         axis.set_xlabel(LENGTH)
     legend_below(figure, axes)
-    save_figure(figure, path)
+    return figure
 
 
 def legend_below(figure, axes):
@@ -107,7 +107,7 @@ def legend_below(figure, axes):
     figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, ncols=4)
 
 
-def draw_steps_to_solve(rows, path):
+def draw_steps_to_solve(rows):
     """Updates until solved against T, digits one-hot; as text the share of seeds where some did not."""
     figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
@@ -119,10 +119,10 @@ def draw_steps_to_solve(rows, path):
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
         add_legend(axis, fontsize=7)
     axes[0].set_ylabel("updates until solved")
-    save_figure(figure, path)
+    return figure
 
 
-def draw_reach(rows, reservoirs, path):
+def draw_reach(rows, reservoirs):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
     figure, axes = new_figure(7.0, 5.0, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
@@ -151,10 +151,10 @@ def draw_reach(rows, reservoirs, path):
     axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)")
     axes[1, 0].set_ylabel("updates until solved")
     figure.align_ylabels(axes[:, 0])
-    save_figure(figure, path)
+    return figure
 
 
-def draw_transfer(rows, reservoirs, path):
+def draw_transfer(rows, reservoirs):
     """Networks that solved T = 100, tested at other lengths."""
     figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
@@ -176,10 +176,10 @@ def draw_transfer(rows, reservoirs, path):
         axis.tick_params(axis="x", rotation=45)
         add_legend(axis, fontsize=7)
     axes[0].set_ylabel("held-out accuracy")
-    save_figure(figure, path)
+    return figure
 
 
-def draw_learning_rates(rows, reservoirs, path):
+def draw_learning_rates(rows, reservoirs):
     """Heat maps of the updates until solved over learning rate and T; a cell says how many seeds solved. Under each T
     stands the accuracy with the recurrent weights fixed."""
     figure, axes = new_figure(7.0, 3.0, ncols=2)
@@ -205,7 +205,7 @@ def draw_learning_rates(rows, reservoirs, path):
     axes[0].set_ylabel("learning rate (RMSprop)")
     bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
     bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
-    save_figure(figure, path)
+    return figure
 
 
 def tick(reservoirs, row, length):
@@ -214,7 +214,7 @@ def tick(reservoirs, row, length):
     return f"{length}\n({mean(found):.2f})" if found else f"{length}"
 
 
-def draw_optimizers(rows, reservoirs, path):
+def draw_optimizers(rows, reservoirs):
     """Question 1.4: updates until solved at each optimizer's own best rate; unsolved seeds stand above the line."""
     figure, axes = new_figure(7.0, 2.8, ncols=2, sharey=True)
     best = best_rates(rows)
@@ -237,7 +237,7 @@ def draw_optimizers(rows, reservoirs, path):
         axis.set_xlabel("optimizer and its best rate")
     axes[0].set_ylabel("updates until solved")
     axes[0].text(-0.4, 1.05 * limit, "not solved", fontsize=7, color="grey", va="bottom")
-    save_figure(figure, path)
+    return figure
 
 
 def same(row):
@@ -245,7 +245,7 @@ def same(row):
     return {name: row[name] for name in ("model_type", "input_length", "input_dim", "init", "num_hidden")}
 
 
-def draw_capacity_and_clipping(capacity, clipping, reservoirs, path):
+def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
     figure, (left, right) = new_figure(7.0, 2.8, ncols=2)
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
@@ -265,7 +265,7 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs, path):
     said = reservoir_said(reservoirs, **same(clipping[0]))
     right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)
     right.set_xticks(range(1, 1 + len(norms)), [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
-    save_figure(figure, path)
+    return figure
 
 
 def draw_solved(axis, rows, x, marker, label, **style):

@@ -5,7 +5,7 @@ state of a cell through open and closed phases. part2/plots.py makes them."""
 import torch
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from common.figure import new_figure, save_figure
+from common.figure import new_figure
 from part1.lstm import LSTM
 from part2.gated_lstm import VARIANTS, GatedLSTM
 from part2.time_gate import TimeGate
@@ -15,7 +15,7 @@ UNIT = 13  # whose state is shown
 Y_C, Y_H, Y_GATES = 5.6, 2.8, 1.3  # heights of the lines of c and h, and of the boxes of the gates
 
 
-def draw_cell(path):
+def draw_cell():
     """The cell of equations 4 to 7 and 13 to 16 as boxes and arrows; what the gate adds is orange and thick."""
     figure, axis = new_figure(3.5, 2.1)
     axis.set(xlim=(-1.7, 13.4), ylim=(-1.4, 7.5), aspect="equal")
@@ -67,7 +67,7 @@ def draw_cell(path):
         axis.text(*place, text.replace("-", "−"), ha=across, va=up, fontsize=8)
     axis.text(3.7, 6.88, "1 − k", ha="center", va="bottom", fontsize=7, color=GATE_COLOUR)
     axis.text(11.15, 1.2, "1 − k", ha="left", va="center", fontsize=7, color=GATE_COLOUR)
-    save_figure(figure, path)
+    return figure
 
 
 def arrow(axis, *places, colour="black"):
@@ -92,7 +92,7 @@ def box(axis, place, name, width, colour="black"):
     axis.text(*place, name, ha="center", va="center_baseline", fontsize=8, color=colour, zorder=3)
 
 
-def draw_states(path):
+def draw_states():
     """c(t) and h(t) of one unit with random weights on random input: both variants, and the LSTM without a gate."""
     T, H = 80, 16
     x = 2 * torch.randn(1, T, 1, generator=torch.Generator().manual_seed(3))
@@ -120,4 +120,4 @@ def draw_states(path):
         axis.grid(False)
     axes[-1].set(xlabel="time t (steps)", xlim=(1, T))
     figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-    save_figure(figure, path)
+    return figure

@@ -17,7 +17,7 @@ import torch
 
 from common import cli
 from common.cli import UserError
-from common.figure import new_figure, save_figure
+from common.figure import new_figure, save_both
 from part2.cell_plots import draw_cell, draw_states
 from part2.result_plots import RESULT_FIGURES, draw_start_raster
 from part2.time_gate import TimeGate
@@ -27,7 +27,7 @@ FIGURES, RESULTS = ROOT / "report" / "figures", ROOT / "report" / "results" / "p
 WIDTH = 3.5  # inches: a column
 
 
-def draw_gate(path):
+def draw_gate():
     """k(t) over φ(t), with τ, s and r_on as dimension lines: the conceptual drawing of question 2.1."""
     gate = TimeGate(τ, S, R_ON)
     t = torch.linspace(0, 12, 2401, dtype=torch.float64)
@@ -46,10 +46,10 @@ def draw_gate(path):
     axis.spines.left.set_bounds(0, 1)
     axis.grid(False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
-def draw_effects(path):
+def draw_effects():
     """The gate, and the gate after a change of each parameter, φ(t) after it in the background: 2 × 2."""
     before = TimeGate(τ, S, R_ON)
     panels = (
@@ -70,7 +70,7 @@ def draw_effects(path):
     for axis in axes[1]:
         axis.set_xlabel("time t (steps)")
     figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    save_figure(figure, path)
+    return figure
 
 
 def broken(t, phase):
@@ -108,16 +108,14 @@ def main(argv=None):
     except OSError as error:
         raise UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with --to") from None
     for name, draw in DRAWINGS.items():
-        for ending in ("png", "pdf"):
-            draw(folder / f"{name}.{ending}")
+        save_both(draw(), folder / name)
         print(f"see {folder / name}.png")
     for name, (draw, needed) in RESULT_FIGURES.items():
         missing = [file for file in needed if not (results / file).exists()]
         if missing:
             print(f"no {name}: {results / missing[0]} is not there yet")
             continue
-        for ending in ("png", "pdf"):
-            draw(results, folder / f"{name}.{ending}")
+        save_both(draw(results), folder / name)
         print(f"see {folder / name}.png")
     return 0
 

@@ -6,7 +6,7 @@ from statistics import mean
 
 import torch
 
-from common.figure import new_figure, save_figure
+from common.figure import new_figure
 from common.run import read_json, read_table
 from part2 import flags
 from part2.dataset import BASELINE, FrequencyDataset
@@ -29,7 +29,7 @@ SYMBOLS = {"tau": "τ (steps)", "s": "s (steps)", "r_on": r"$r_{on}$"}
 LEAST = 0.03  # per cent of errors: none at all is drawn there, at the upper edge
 
 
-def draw_accuracy(results, path):
+def draw_accuracy(results):
     """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey.
 
     The scale is that of the errors, logarithmic: 99.6 is as far from 99.2 as 96 is from 92.
@@ -57,7 +57,7 @@ def draw_accuracy(results, path):
     axis.set_xticks(range(len(SAMPLINGS)), ["standard", "high\nresolution", "asynchronous"])
     axis.grid(axis="x")
     once_each(figure, axis, ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
 def of_cell(row, cell, sampling):
@@ -70,7 +70,7 @@ def once_each(figure, axis, **options):
     figure.legend(handles.values(), handles, loc="outside lower center", fontsize=8, **options)
 
 
-def draw_curves_of(results, path):
+def draw_curves_of(results):
     """Validation accuracy against the update, a line for each seed, one panel for each sampling."""
     rows = read_table(results / "frequency_curves.csv")
     figure, axes = new_figure(3.5, 4.6, nrows=3, sharex=True)
@@ -86,10 +86,10 @@ def draw_curves_of(results, path):
     axes[1].set_ylabel("validation accuracy (%)")
     axes[-1].set_xlabel("update")
     once_each(figure, max(axes, key=lambda axis: len(axis.lines)), ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
-def draw_adding(results, path):
+def draw_adding(results):
     """The adding problem: validation error against the update."""
     rows = read_table(results / "adding_curves.csv")
     figure, axis = new_figure(3.5, 2.8)
@@ -98,7 +98,7 @@ def draw_adding(results, path):
     axis.axhline(BASELINE, color="grey", linewidth=0.8, linestyle="-", label="always 1")
     axis.set(xlabel="update", ylabel="mean squared error", yscale="log")
     once_each(figure, axis, ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
 def curves(axis, rows, cell, column, scale):
@@ -109,14 +109,14 @@ def curves(axis, rows, cell, column, scale):
         axis.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=0.9, label=label)
 
 
-def draw_start_raster(path):
+def draw_start_raster():
     """k(t) of the timed tasks' 110 units before training, sorted by their period."""
     config = flags.parser("frequency").parse_args([])
     flags.complete(config)
-    raster({"before training": build_gate(config).eval()}, path)
+    return raster({"before training": build_gate(config).eval()})
 
 
-def draw_raster(results, path):
+def draw_raster(results):
     """The same after training, for each sampling there is (phased, the first seed)."""
     rows = [row for row in read_table(results / "frequency_rhythms.csv") if row["variant"] == "phased"]
     gates = {}
@@ -127,11 +127,10 @@ def draw_raster(results, path):
                 torch.tensor([float(row[name]) for row in chosen], dtype=torch.float64) for name in ("tau", "s", "r_on")
             ]
             gates[f"trained, {title}"] = TimeGate(*columns)
-    if gates:
-        raster(gates, path)
+    return raster(gates)
 
 
-def raster(gates, path):
+def raster(gates):
     """k(t) as grey, units against time: {title: gate} from above to below."""
     figure, axes = new_figure(3.5, 0.6 + 1.8 * len(gates), nrows=len(gates), squeeze=False, sharex=True)
     t = torch.linspace(0, 40, 1601, dtype=torch.float64)
@@ -154,10 +153,10 @@ def raster(gates, path):
         axis.grid(False)
     axes[-1, 0].set_xlabel("time t (units of the data)")
     figure.colorbar(picture, ax=axes, label="k(t)", ticks=[0, 1], aspect=30)
-    save_figure(figure, path)
+    return figure
 
 
-def draw_paths(results, path):
+def draw_paths(results):
     """τ, s and r_on over training: each learned alone, and all three together; the right values as lines."""
     found = read_json(results / "learnability.json")
     figure, axes = new_figure(3.5, 4.4, nrows=3, ncols=2, sharex=True, sharey="row")
@@ -176,10 +175,10 @@ def draw_paths(results, path):
     for axis in axes[-1]:
         axis.set_xlabel("update")
     once_each(figure, axes[0, 0], ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
-def draw_gradients(results, path):
+def draw_gradients(results):
     """The gradient of each at wrong values, its mean over batches and seeds and the spread between batches. What
     descends to the right value is positive above it and negative below."""
     found = read_json(results / "learnability.json")
@@ -205,7 +204,7 @@ def draw_gradients(results, path):
         axis.axhline(0, color="grey", linewidth=0.6, linestyle="-")
         axis.set(xlabel=symbol, ylabel=f"dL/d{symbol.split()[0]}")
     once_each(figure, axes[0], ncols=2)
-    save_figure(figure, path)
+    return figure
 
 
 # name: (what draws it, the results that it needs)
