@@ -149,10 +149,8 @@ def reach(results):
             of_length = grouped(group, "input_length")
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
             body.append([paragraph(f"{cell} {label}, {decimals(rate, 4).rstrip('0')}", 0.17), *cells])
-            if (cell, label) == ("RNN", "orthogonal + curriculum, Adam"):
-                values |= {f"reach.adam.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
-            if (cell, label) == ("RNN", "orthogonal + curriculum"):
-                values |= {f"reach.rmsprop.{T}": solved_of(of_length[T]).split(" ")[0] for T in of_length}
+            name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
+            values |= {f"{name}.{T}": solved_of(of_length[T]) for T in of_length}
     header = ["", *(count(T) for T in lengths)]
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
