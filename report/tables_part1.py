@@ -35,7 +35,17 @@ def gradients(results):
 
 def gradient_flow(results):
     found = read_json(results / "part1" / "gradient_flow.json")
-    return {"values": {"flow.T": count(found["T"]), "flow.palindromes": count(found["palindromes"])}}
+    networks = {row["name"]: row for row in found["networks"]}
+
+    def share(name, when):
+        """Of the gradient at step T, what comes back to step 1."""
+        norms = networks[name][when]["h"]["median"]
+        return power(norms[0] / norms[-1])
+
+    values = {"flow.T": count(found["T"]), "flow.palindromes": count(found["palindromes"])}
+    values |= {"flow.steps": count(max(row["updates"] for row in found["networks"]))}
+    values |= {f"flow.forget0.{when}": share("LSTM forget bias 0", when) for when in ("untrained", "trained")}
+    return {"values": values | {"flow.latch": share("RNN latch", "trained")}}
 
 
 def parameters(results):
@@ -78,6 +88,8 @@ def lengths(results):
         for T in SHOWN:
             groups = [select(of_cell, input_length=T, input_dim=D, init=init) for D, init in kinds]
             body.append([str(T), *(solved_or_best(group) if group else "" for group in groups)])
+            for (D, init), group in zip(kinds, groups, strict=True):
+                values |= {f"lengths.{cell.lower()}.{D}.{init}.{T}": solved_of(group)} if group else {}
         above = ["", r"\multicolumn{3}{c}{one-hot}", r"\multicolumn{2}{c}{scalars}"]
         header = ["$T$", *(init for _, init in kinds)]
         caption = (

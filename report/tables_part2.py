@@ -103,6 +103,12 @@ def learnability(results):
     values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
     values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
+    values |= {f"learn.right.{name}": f"{value:g}" for name, value in right.items()}
+    values |= {
+        "learn.seeds": count(len(found["config"]["seeds"])),
+        "learn.steps": count(found["config"]["train_steps"]),
+    }
+    values |= {f"learn.{name}": f"{found['task'][name]:g}" for name in ("T", "noise")}
     header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"

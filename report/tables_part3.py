@@ -36,7 +36,9 @@ def settings(results):
     defaults = parser().parse_args(["--txt_file", "x"])
     held_out = (1 - defaults.val_fraction - defaults.test_fraction, defaults.val_fraction, defaults.test_fraction)
     split = " / ".join(f"{100 * share:.0f}" for share in held_out) + r"\,\%"
-    return {"values": {"text.seq_length": str(defaults.seq_length), "text.split": split}}
+    values = {"text.seq_length": str(defaults.seq_length), "text.split": split, "text.batch": str(defaults.batch_size)}
+    values |= {"text.layers": str(defaults.lstm_num_layers), "text.units": str(defaults.lstm_num_hidden)}
+    return {"values": values | {"text.rate": decimals(defaults.learning_rate, 3)}}
 
 
 def loss_near(curve, step, within=100):
@@ -60,10 +62,10 @@ def grimm(results):
             cells += [decimals(loss_near(run["training_curve"], step), 2)]
             cells += [decimals(last_before(run["validation_curve"], step), 2)]
         body.append(cells)
-    header = ["update", "report of 2017", "windows: training", "validation", "state carried: training", "validation"]
+    header = ["update", "Chouliaras", "windows: training", "validation", "state carried: training", "validation"]
     caption = (
         "Grimm at the template's flags, nats per character: the mean training loss near an update, and the last"
-        " validation loss before it. The report's loss is that of a batch."
+        " validation loss before it. Chouliaras's loss is that of a batch."
     )
     return {"tables": {"grimm": table("grimm", caption, "rlllll", header, body, size="footnotesize")}}
 
@@ -106,9 +108,10 @@ def democracy(results):
     steps, config = runs["democracy"]["steps"], runs["democracy"]["config"]
     caption = (
         rf"\emph{{Democracy in America}}, $T = {config['seq_length']}$, after {count(steps)} updates with and without"
-        " dropout: the losses as in the table before, and two sentences from their first letter (temperature .5)."
+        " dropout: the training loss in nats and in bits, the validation loss in bits and its lowest value, and two"
+        " samples that begin with I and P (temperature .5)."
     )
-    header = ["", "nats", "bpc", "held out", "lowest (update)", "sentence"]
+    header = ["", "nats", "bits", "held out, bits", "lowest (update)", "sample"]
     return {
         "values": {"democracy.best_step": count(runs["democracy"]["best_step"])},
         "tables": {"democracy": table("democracy", caption, "llllll", header, body, size="scriptsize")},
@@ -126,13 +129,16 @@ def temperature(results):
         body.append([f"{sample['temperature']:g}", *numbers, paragraph(text, 0.55)])
     numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
     body += [None, ["test part", *numbers, ""]]
-    header = ["temperature", "entropy", "repeated", "misspelt", "text"]
+    header = ["temperature", "entropy", "repeated", "new words", "text"]
     caption = (
-        "Temperature, at the same first character. Entropy in nats per character; the share of 8-grams that have stood"
-        " in the text before; the share of words that are not in the training part. Means over"
-        f" {found['num_samples']} texts of {count(found['length'])} characters."
+        "Temperature, at the same first character. The model's entropy along its text, or along the test part, in nats"
+        " per character; the share of 8-grams that have stood in the text before; the share of words that are not in"
+        f" the training part. Means over {found['num_samples']} texts of {count(found['length'])} characters."
     )
-    return {"tables": {"temperature": table("temperature", caption, "lllll", header, body, size="footnotesize")}}
+    made = table("temperature", caption, "lllll", header, body, size="footnotesize")
+    entropy = decimals(found["test"]["entropy"]["mean"], 2)
+    values = {"temperature.entropy": entropy, "temperature.loss": decimals(read(results, "test_static")["loss"], 2)}
+    return {"values": values, "tables": {"temperature": made}}
 
 
 def sentences(results):
@@ -187,6 +193,9 @@ def heldout(results):
     tried = [row["bpc"] for row in read_results(results / "part3" / "dynamic_tuning.csv")]
     values = {"dynamic.tried": str(len(tried)), "dynamic.lowest": decimals(min(tried), 3)}
     values |= {"dynamic.highest": decimals(max(tried), 3)}
+    config = read(results, "activations")["config"]  # of the best run
+    values |= {"best.layers": str(config["lstm_num_layers"]), "best.units": str(config["lstm_num_hidden"])}
+    values |= {"best.steps": count(config["train_steps"])}
     made = table("heldout", caption, "lll", ["", "validation", "test"], body, size="footnotesize", width=0.36)
     return {"values": values, "tables": {"heldout": made}}
 
@@ -204,9 +213,10 @@ def novelty(results):
          decimals(row["known_20_grams"]["mean"], 3)]
         for name, row in rows
     ]  # fmt: skip
-    header = ["temperature", "longest run, mean", "of all texts", "20-grams of the training part"]
+    header = ["temperature", "longest run, mean", "at most", "20-grams"]
     caption = (
-        f"Memorised or new: {found['num_samples']} texts of {count(found['length'])} characters at each temperature."
+        f"Memorised or new: of {found['num_samples']} texts of {count(found['length'])} characters at each temperature,"
+        " the longest run of characters that stands in the training part, and the share of their 20-grams that do."
     )
     own = found["test"]["known_20_grams"]["mean"]
     more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
