@@ -11,6 +11,7 @@ WIDER = [8, 10, 12, 15]  # at which larger batches were tried
 FEWER = [5, 8, 10, 12, 15, 20, 30, 40, 50]
 HALF = dict(train_steps=[5000], seed=THREE)
 FIXED = dict(reservoir=[True], train_steps=[2000], seed=THREE)
+BRIEFLY = dict(train_steps=[500], seed=[42])
 PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
 CURVES = dict(train_steps=[4500], no_early_stop=[True])
 
@@ -94,10 +95,12 @@ GRIDS = {
         block("LSTM", FEWER, init=["normal", "xavier", "chrono", "latch"], **FIXED),
         block("RNN", FEWER, init=["normal", "orthogonal"], **{**FIXED, "input_dim": [1]}),
         block("LSTM", FEWER, init=["normal", "chrono"], **{**FIXED, "input_dim": [1]}),
-        block("RNN", LONG[1:], init=["latch"], **FIXED),
-        block("LSTM", LONG[1:], init=["latch"], **FIXED),
-        block("RNN", LONG[1:4], init=["orthogonal"], **FIXED),
-        block("LSTM", LONG[1:4], init=["chrono", "forget1"], **FIXED),
+        block("RNN", LONG[1:5], init=["latch"], **FIXED),
+        block("LSTM", LONG[1:4], init=["latch"], **FIXED),
+        block("RNN", LONG[5:], init=["latch"], **{**FIXED, **BRIEFLY}),
+        block("LSTM", LONG[4:], init=["latch"], **{**FIXED, **BRIEFLY}),
+        block("RNN", [100], init=["orthogonal"], **FIXED),
+        block("LSTM", [100], init=["chrono", "forget1"], **FIXED),
     ],
 }
 WITH_CURVES = {"curves"}  # the grids whose tables come with every cell's metrics.csv
