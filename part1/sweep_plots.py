@@ -39,6 +39,14 @@ def draw_seeds(axis, rows, x, y, marker, line):
     axis.plot(xs, [row[y] for row in rows], marker, **style)
 
 
+def draw_line(axis, x, y, label, marker, **style):
+    """A line beside which draw_seeds puts its points; the legend has both."""
+    (line,) = axis.plot(x, y, **style)
+    both = dict(color=line.get_color(), linestyle=line.get_linestyle(), marker=marker, fillstyle="none")
+    axis.plot([], [], markersize=3, markeredgewidth=0.7, label=label, **both)
+    return line
+
+
 def add_legend(axis, **style):
     if axis.get_legend_handles_labels()[0]:
         axis.legend(**style)
@@ -83,8 +91,8 @@ def draw_lengths(rows, reservoirs):
             panel = dict(model_type=model_type, input_dim=input_dim)
             for init, group in grouped(select(rows, **panel), "init").items():
                 colour, linestyle, marker = INITS[init]
-                line = curve(group, "input_length", share_solved)
-                (line,) = axis.plot(*line, label=init, color=colour, linestyle=linestyle)
+                points = curve(group, "input_length", share_solved)
+                line = draw_line(axis, *points, init, marker, color=colour, linestyle=linestyle)
                 draw_seeds(axis, group, "input_length", "test_accuracy", marker, line)
             shown = {row["init"] for row in select(rows, **panel)}
             fixed = [row for row in select(reservoirs, **panel) if row["init"] in shown and row["input_length"] <= 50]
@@ -130,7 +138,7 @@ def draw_reach(rows, reservoirs):
         for row in select(rows, model_type=model_type):
             groups.setdefault(network_label(row), []).append(row)
         for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
-            (line,) = column[0].plot(*curve(group, "input_length", share_solved), label=label)
+            line = draw_line(column[0], *curve(group, "input_length", share_solved), label, marker)
             draw_seeds(column[0], group, "input_length", "test_accuracy", marker, line)
             solved = [row for row in group if row["solved_at"]]
             if solved:
@@ -164,7 +172,7 @@ def draw_transfer(rows, reservoirs):
                 groups.setdefault(network_label(row), []).append(row)
         for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
             x, y = curve(group, "test_length", lambda group: median(row["accuracy"] for row in group))
-            (line,) = axis.plot(x, y, label=label)
+            line = draw_line(axis, x, y, label, marker)
             draw_seeds(axis, group, "test_length", "accuracy", marker, line)
             axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
         fixed = select(reservoirs, model_type=model_type, input_dim=10)
@@ -271,7 +279,7 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
 def draw_solved(axis, rows, x, marker, label, **style):
     """The median of the seeds that solved, each seed, and as text the share where some did not."""
     solved = [row for row in rows if row["solved_at"]]
-    (line,) = axis.plot(*curve(solved, x, median_solved), label=label, **style)
+    line = draw_line(axis, *curve(solved, x, median_solved), label, marker, **style)
     draw_seeds(axis, solved, x, "solved_at", marker, line)
     for value, group in grouped(rows, x).items():
         of_value = [row["solved_at"] for row in group if row["solved_at"]]
