@@ -24,26 +24,27 @@ DRAWN_GAINS = (0.8, 1.0, 1.2, 1.5, 2.0)
 
 
 def draw_rnn(results, folder):
-    """||∂L/∂h(t)|| of the RNN against t, with the bound of the singular values and tanh'."""
+    """||∂L/∂h(t)|| of the RNN beside ||∂L/∂h(T)||, with the bound of the singular values and tanh'."""
     figure, axes = new_figure(7.2, 3.0, ncols=2, sharey=True)
     for axis, state in zip(axes, STATES, strict=True):
         for network in of_model(results, "RNN"):
-            draw_bound(axis, network[state]["bound"], draw_quartiles(axis, network[state]["h"], label(network)))
+            h = network[state]["h"]
+            draw_bound(axis, relative(network[state]["bound"], h), draw_quartiles(axis, h, label(network)))
         axis.set(title=state, yscale="log", xlabel="step t", ylim=(FLOOR, 1e12))
-    axes[0].set_ylabel("||∂L/∂h(t)||")
+    axes[0].set_ylabel("||∂L/∂h(t)|| / ||∂L/∂h(T)||")
     legend_beside(axes[1], "its bound")
     save_both(figure, folder / "gradient_rnn")
 
 
 def draw_lstm(results, folder):
-    """||∂L/∂h(t)|| and ||∂L/∂c(t)|| of the LSTM against t."""
+    """||∂L/∂h(t)|| and ||∂L/∂c(t)|| of the LSTM beside those of step T."""
     figure, axes = new_figure(7.2, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
     for row, name in zip(axes, "hc", strict=True):
         for axis, state in zip(row, STATES, strict=True):
             for network in of_model(results, "LSTM"):
                 draw_quartiles(axis, network[state][name], label(network))
             axis.set(yscale="log", title=state if name == "h" else "", xlabel="step t" if name == "c" else "")
-        row[0].set_ylabel(f"||∂L/∂{name}(t)||")
+        row[0].set_ylabel(f"||∂L/∂{name}(t)|| /\n||∂L/∂{name}(T)||")
     legend_beside(axes[0, 1])
     save_both(figure, folder / "gradient_lstm")
 
@@ -105,11 +106,15 @@ def draw_bound(axis, bound, line):
 
 
 def draw_quartiles(axis, norms, name):
-    """The median over the palindromes, and a band between the quartiles; t = 1 ... T."""
-    line = draw_line(axis, norms["median"], label=name)
-    t = range(1, len(norms["low"]) + 1)
-    axis.fill_between(t, norms["low"], norms["high"], color=line.get_color(), alpha=0.15, linewidth=0)
+    """The median over the palindromes, and a band between the quartiles, beside the median of step T; t = 1 ... T."""
+    low, middle, high = (relative(norms[quartile], norms) for quartile in ("low", "median", "high"))
+    line = draw_line(axis, middle, label=name)
+    axis.fill_between(range(1, len(low) + 1), low, high, color=line.get_color(), alpha=0.15, linewidth=0)
     return line
+
+
+def relative(values, norms):
+    return [value / norms["median"][-1] for value in values]
 
 
 def draw_line(axis, values, **style):
