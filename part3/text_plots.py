@@ -51,9 +51,9 @@ def draw_curves_of(axis, runs, names):
     if shown:
         axis.set_ylim(min(shown) - 0.05, np.quantile(shown, 0.98) + 0.05)  # the first updates go up and out
     axis.set(xlabel="update", ylabel="loss (nats per character)")
-    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_locator(MaxNLocator(3))
     axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1 if len(names) == 1 else 2)
+    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1)
 
 
 def draw_training(results):
@@ -61,7 +61,7 @@ def draw_training(results):
     groups = [["grimm", "grimm_stream"], ["anna_karenina"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
-    figure, axes = new_figure(3.6 * len(groups), 3.2, ncols=len(groups), squeeze=False)
+    figure, axes = new_figure(2.5 * len(groups), 3.2, ncols=len(groups), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
     return figure
@@ -72,7 +72,7 @@ def draw_languages(results):
     names = [name for name in ("grimm", "quijote") if name in results["runs"]]
     if not names:
         return None
-    figure, axis = new_figure(4.4, 3.0)
+    figure, axis = new_figure(3.4, 2.9)
     draw_curves_of(axis, results["runs"], names)
     return figure
 
@@ -102,7 +102,7 @@ def draw_books(results):
 def draw_memory(results):
     """The loss against how much of the window stands before a character, for each model, dotted at its T. On the right
     what is saved against the last ten positions up to T, the same characters at all of them."""
-    figure, (whole, difference) = new_figure(7.2, 3.0, ncols=2)
+    figure, (whole, difference) = new_figure(6.0, 2.7, ncols=2)
     for (name, run), colour, marker in zip(results["runs"].items(), COLOURS, MARKERS, strict=False):
         style = dict(color=colour, marker=marker, linestyle="-" if marker == "o" else "--", capsize=2)
         plot_bins(whole, run["bins"], run["bins"], label=title(name), **style)
@@ -117,8 +117,8 @@ def draw_memory(results):
         axis.xaxis.set_minor_formatter(NullFormatter())
     difference.set_xticks([20, 50, 100, 200, 500])
     whole.set(ylabel="loss (nats per character)")
-    difference.set(ylabel="saved against T (nats per character)")
-    whole.legend()
+    difference.set(ylabel="less than at T (nats per character)")
+    whole.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none")
     return figure
 
 

@@ -246,9 +246,9 @@ def source(results):
     body = []
     for name, run in read(results, "markup")["runs"].items():
         sample = next(sample for sample in run["samples"] if sample["temperature"] == 0.5)
-        text = rf"\textbf{{\texttt{{{breakable(sample['prompt'])}}}}}\texttt{{{breakable(sample['text'][:250])}}}"
+        text = rf"\texttt{{{breakable(sample['prompt'])}$\triangleright${breakable(sample['text'][:250])}}}"
         body.append([SOURCES[name], paragraph(text, 0.85)])
-    caption = "Generated source at temperature .5, after the beginning in bold."
+    caption = "Generated source at temperature .5, after the beginning that it was given, up to $\\triangleright$."
     return table("source", caption, "ll", ["", ""], body, size="scriptsize")
 
 
