@@ -50,33 +50,34 @@ def smooth(values, width=5):
 def draw_traces(found):
     """h(t) of some units over one palindrome, after training; units in the order of their last value."""
     networks = found["networks"]
-    figure, axes = new_figure(7.0, 1.0 + 1.35 * len(networks), nrows=len(networks), sharex=True, squeeze=False)
+    figure, axes = new_figure(3.5, 0.6 + 0.85 * len(networks), nrows=len(networks), sharex=True, squeeze=False)
     for axis, (label, network) in zip(axes[:, 0], networks.items(), strict=True):
         traces = np.array(network["after"]["traces"])
         traces = traces[np.argsort(traces[:, -1])]
         extent = (0.5, traces.shape[1] + 0.5, 0.5, len(traces) + 0.5)
-        image = axis.imshow(traces, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=extent,
+        image = axis.imshow(traces, aspect="auto", cmap="cividis", vmin=-1, vmax=1, origin="lower", extent=extent,
                             interpolation="nearest")  # fmt: skip
-        axis.set_title(label, fontsize=9)
-        axis.set_ylabel("unit")
+        axis.set_title(label, fontsize=8)
+        axis.set_ylabel("unit", fontsize=8)
+        axis.set_yticks([])
         axis.grid(visible=False)
     axes[-1, 0].set_xlabel("step t")
-    figure.colorbar(image, ax=axes, label="h(t)")
+    figure.colorbar(image, ax=axes, label="h(t)", ticks=[-1, 0, 1], aspect=40)
     return figure
 
 
 def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
-    figure, (left, right) = new_figure(7.0, 3.2, ncols=2)
+    figure, (above, below) = new_figure(3.5, 5.4, nrows=2)
     for label, network in found["networks"].items():
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
-        (line,) = left.plot(steps, after["explained"], label=label)
-        left.plot(steps, before["explained"], color=line.get_color(), linestyle=":", linewidth=0.9)
-        right.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=line.get_linestyle())
-        right.plot(ranks, before["singular_values"], color=line.get_color(), linestyle=":", linewidth=0.9)
-    left.set(xlabel="step t", ylabel="variance of h(t) explained by digit 1", xscale="log", ylim=(0, 1.05))
-    right.set(xlabel="rank", ylabel="singular value of W_hh (LSTM: W_gh)", yscale="log")
-    left.plot([], [], color="grey", linestyle=":", label="before training")
-    left.legend(fontsize=6.5, loc="lower left")
+        (line,) = above.plot(steps, after["explained"], label=label)
+        above.plot(steps, before["explained"], color=line.get_color(), linestyle=":", linewidth=0.9)
+        below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=line.get_linestyle())
+        below.plot(ranks, before["singular_values"], color=line.get_color(), linestyle=":", linewidth=0.9)
+    above.set(xlabel="step t", ylabel="share of the variance\nof h(t) that is digit 1's", xscale="log", ylim=(0, 1.05))
+    below.set(xlabel="rank", ylabel="singular values of\nW_hh (LSTM: W_gh)", yscale="log")
+    above.plot([], [], color="grey", linestyle=":", label="before training")
+    figure.legend(*above.get_legend_handles_labels(), fontsize=6, loc="outside lower center", ncols=2)
     return figure

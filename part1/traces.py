@@ -17,10 +17,12 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+import json
+
 import torch
 
 from common import cli
-from common.files import write_json
+from common.files import replacing
 from common.machine import today, versions
 from part1 import train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
@@ -37,10 +39,14 @@ def look(model, digits, input_dim):
     h = model.states(encode(digits, input_dim))["h"]  # (n, T, H)
     recurrent = model.W_gh if hasattr(model, "W_gh") else model.W_hh
     return {
-        "traces": h[0, :, :: max(1, h.shape[2] // UNITS)][:, :UNITS].T.double().round(decimals=3).tolist(),
-        "explained": explained(h, digits[:, 0].long()).tolist(),
-        "singular_values": torch.linalg.svdvals(recurrent).tolist(),
+        "traces": rounded(h[0, :, :: max(1, h.shape[2] // UNITS)][:, :UNITS].T, 2),
+        "explained": rounded(explained(h, digits[:, 0].long()), 4),
+        "singular_values": rounded(torch.linalg.svdvals(recurrent), 4),
     }
+
+
+def rounded(values, decimals):
+    return values.double().round(decimals=decimals).tolist()
 
 
 def explained(h, first):
@@ -90,7 +96,8 @@ def main(argv=None):
         )
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     about = {"digits": digits[0].int().tolist(), "test_size": len(digits), "versions": versions(), "date": today()}
-    write_json(Path(config.to), {**about, "networks": networks})
+    with replacing(Path(config.to)) as f:
+        json.dump({**about, "networks": networks}, f)  # on one line: nobody reads so many numbers
     print(f"see {config.to}")
     return 0
 

@@ -173,6 +173,14 @@ def reach(results):
     return {"values": values, "tables": {"reach": made}}
 
 
+def transfer(results):
+    """How far networks that solved one length answer at the longest one without further training."""
+    rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
+    longest = select(rows, test_length=max(row["test_length"] for row in rows))
+    chosen = [row for row in select(longest, model_type="LSTM") if network_label(row) == "chrono + curriculum"]
+    return {"values": {"transfer.lstm.chrono.curriculum": decimals(median(row["accuracy"] for row in chosen), 2)}}
+
+
 def capacity_and_clipping(results):
     values = {}
     for (cell, units), rows in grouped(
@@ -211,6 +219,7 @@ ITEMS = [
     learning_rates,
     protocols,
     reach,
+    transfer,
     capacity_and_clipping,
     reservoirs,
     speed,
