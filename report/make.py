@@ -19,6 +19,7 @@ from common.cli import UserError
 from common.files import replacing
 from report import comparison, tables_part1, tables_part2, tables_part3
 
+MARK = "% Written by report/make.py from report/results; not to be edited.\n"  # what bears it may be taken away
 ITEMS = [*tables_part1.ITEMS, *tables_part2.ITEMS, *tables_part3.ITEMS, *comparison.ITEMS]
 
 
@@ -41,8 +42,7 @@ def make(results):
 
 def values_file(values):
     """\\val's definitions; the values are LaTeX."""
-    lines = ["% Written by report/make.py from report/results; not to be edited."]
-    lines += [rf"\expandafter\def\csname val:{name}\endcsname{{{value}}}" for name, value in sorted(values.items())]
+    lines = [rf"\expandafter\def\csname val:{name}\endcsname{{{value}}}" for name, value in sorted(values.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -58,9 +58,10 @@ def main(argv=None):
     to.mkdir(parents=True, exist_ok=True)
     for name, text in {"values": values_file(values), **tables}.items():
         with replacing(to / f"{name}.tex") as f:
-            f.write(text)
-    for stale in {path for path in to.glob("*.tex") if path.stem not in {"values", *tables}}:
-        stale.unlink()
+            f.write(MARK + text)
+    for path in to.glob("*.tex"):
+        if path.stem not in {"values", *tables} and path.read_text(encoding="utf-8").startswith(MARK):
+            path.unlink()
     for line in missing:
         print(f"left out, {line}")
     print(f"{len(values)} values and {len(tables)} tables in {to}")

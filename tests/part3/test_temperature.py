@@ -157,3 +157,14 @@ def test_a_book_without_words_has_a_figure_too():
     measured = dict.fromkeys(("entropy", "entropy_along_test", "repetition", "misspelt"), row)
     results = {"temperatures": [{"temperature": 1, **measured}], "test": measured}
     assert [len(axis.lines) for axis in draw_temperature(results).axes] == [2, 1, 1]
+
+
+def test_a_checkpoint_that_is_older_than_a_flag(run_folder, run_script, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    for path in folder.glob("*.pt"):
+        content = torch.load(path, weights_only=True)
+        del content["config"]["strip_gutenberg"]
+        torch.save(content, path)
+    status, _, err = run_script(temperature.main, "--checkpoint", folder, "--num_samples", 2, "--length", 50)
+    assert (status, err) == (0, "")

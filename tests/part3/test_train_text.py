@@ -514,3 +514,11 @@ def test_flags_that_do_not_go_together(run_script, text_file, tmp_path, flags, w
     status, _, err = run_script(train_text.main, *argv)
     assert status == 2 and err.count("\n") == 1 and all(word in err for word in words), err
     assert not (tmp_path / "runs").exists()
+
+
+def test_flags_that_do_not_go_together_on_resume(tiny, run_script):
+    folder = tiny("--val_fraction", 0)
+    before = (folder / "checkpoint.pt").read_bytes()
+    status, _, err = run_script(train_text.main, "--resume", folder, "--patience", 3)
+    assert status == 2 and err.count("\n") == 1 and "--patience" in err
+    assert (folder / "checkpoint.pt").read_bytes() == before

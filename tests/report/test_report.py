@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.cli import UserError
-from report import latex, make, tables_part1
+from report import latex, make, tables_part1, tables_part3
 
 REPORT = Path(__file__).resolve().parents[2] / "report"
 TEXTS = sorted((REPORT / "text").glob("*.tex"))
@@ -54,6 +54,20 @@ def test_what_is_missing_is_named(tmp_path, run_script):
     (tmp_path / "empty").mkdir()
     status, out, _ = run_script(make.main, "--results", tmp_path / "empty", "--to", tmp_path)
     assert status == 0 and "left out, reach: part1/reach.csv is missing" in out
+
+
+def test_a_table_of_an_earlier_call_goes_and_nothing_else(tmp_path, run_script):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "reach.tex").write_text(make.MARK + "old")
+    (tmp_path / "report.tex").write_text("mine")
+    assert run_script(make.main, "--results", tmp_path / "results", "--to", tmp_path)[0] == 0
+    assert not (tmp_path / "reach.tex").exists() and (tmp_path / "report.tex").read_text() == "mine"
+
+
+def test_a_failed_ablation_has_no_smooth_loss():
+    rows = [{"optimizer": "adagrad", "lowest_smooth_loss": 1.5}, {"optimizer": "adagrad", "failed": "not finite"}]
+    rows.append({"optimizer": "sgd", "lowest_smooth_loss": 1.4})
+    assert tables_part3.lowest_smooth_loss({"rows": rows}) == 1.5
 
 
 def test_a_folder_that_is_not_there(tmp_path):
