@@ -16,19 +16,19 @@ from common import cli
 from common.cli import UserError
 from common.figure import save_both
 from common.run import read_json
-from part1 import memory_plots, speed_plots, sweep_plots
+from part1 import length_plots, memory_plots, settings_plots, speed_plots
 from part1.run_plots import draw_accuracy_against_length
 from part1.sweep_results import read_results
 
 BASELINE = "reservoirs.csv"  # drawn in where it is there
 FIGURES = {  # name: (who draws it, the results that it needs)
-    "lengths": (sweep_plots.draw_lengths, ["lengths.csv", BASELINE]),
-    "steps_to_solve": (sweep_plots.draw_steps_to_solve, ["lengths.csv"]),
-    "reach": (sweep_plots.draw_reach, ["reach.csv", BASELINE]),
-    "transfer": (sweep_plots.draw_transfer, ["transfer.csv", BASELINE]),
-    "learning_rates": (sweep_plots.draw_learning_rates, ["learning_rates.csv", BASELINE]),
-    "optimizers": (sweep_plots.draw_optimizers, ["optimizers.csv", BASELINE]),
-    "capacity_clipping": (sweep_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv", BASELINE]),
+    "lengths": (length_plots.draw_lengths, ["lengths.csv", BASELINE]),
+    "steps_to_solve": (length_plots.draw_steps_to_solve, ["lengths.csv"]),
+    "reach": (length_plots.draw_reach, ["reach.csv", BASELINE]),
+    "transfer": (length_plots.draw_transfer, ["transfer.csv", BASELINE]),
+    "learning_rates": (settings_plots.draw_learning_rates, ["learning_rates.csv", BASELINE]),
+    "optimizers": (settings_plots.draw_optimizers, ["optimizers.csv", BASELINE]),
+    "capacity_clipping": (settings_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv", BASELINE]),
     "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv"]),
     "traces": (memory_plots.draw_traces, ["traces.json"]),
     "speed": (speed_plots.draw_speed, ["speed.json"]),

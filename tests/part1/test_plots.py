@@ -9,7 +9,7 @@ import pytest
 
 from common.cli import UserError
 from common.figure import new_figure
-from part1 import plots, sweep_plots, sweep_results
+from part1 import length_plots, plots, sweep_results
 from part1.sweep import MEASURED, VARIED
 
 
@@ -107,6 +107,6 @@ def test_the_best_rate_solves_most_seeds_then_fastest():
 def test_seeds_stand_side_by_side():
     _, axis = new_figure()
     (line,) = axis.plot([10], [1])
-    sweep_plots.draw_seeds(axis, [row(seed=s) for s in (7, 8, 9)], "input_length", "test_accuracy", "o", line)
+    length_plots.draw_seeds(axis, [row(seed=s) for s in (7, 8, 9)], "input_length", "test_accuracy", "o", line)
     xs = axis.lines[-1].get_xdata()
     assert xs[0] < xs[1] == 10 < xs[2] < 10.5

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Figures against T from the tables of sweep.py, report/results/part1/*.csv. A row is a cell: a dict by column name.
+
+In all of them a point is a seed and a line is what the seeds have in common: the share that solved, or the median.
+"""
+
+from statistics import median
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from common.figure import new_figure
+from part1.run_plots import CHANCE, MARKERS, mean
+from part1.sweep_results import (
+    curve,
+    grouped,
+    median_solved,
+    network_label,
+    select,
+    share_solved,
+)
+
+LENGTH = "inputs T (palindrome T+1)"
+INITS = {  # colour, line and marker of an initialisation, the same in every panel
+    "orthogonal": ("#000000", "-", "o"),
+    "chrono": ("#000000", "-", "o"),
+    "xavier": ("#d55e00", "--", "s"),
+    "normal": ("#0072b2", "-.", "^"),
+}
+
+
+def draw_seeds(axis, rows, x, y, marker, line):
+    """A point for each row in the colour of the line, the seeds side by side (x axes here are logarithmic)."""
+    seeds = sorted({row["seed"] for row in rows})
+    xs = [row[x] * 1.012 ** (seeds.index(row["seed"]) - (len(seeds) - 1) / 2) for row in rows]
+    style = dict(color=line.get_color(), markersize=3, markeredgewidth=0.7, fillstyle="none")
+    axis.plot(xs, [row[y] for row in rows], marker, **style)
+
+
+def draw_line(axis, x, y, label, marker, **style):
+    """A line beside which draw_seeds puts its points; the legend has both."""
+    (line,) = axis.plot(x, y, **style)
+    both = dict(color=line.get_color(), linestyle=line.get_linestyle(), marker=marker, fillstyle="none")
+    axis.plot([], [], markersize=3, markeredgewidth=0.7, label=label, **both)
+    return line
+
+
+def add_legend(axis, **style):
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(**style)
+
+
+def length_axis(axis, ticks):
+    axis.set_xscale("log")
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def updates_axis(axis):
+    """A logarithmic axis whose numbers are written out."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda updates, _: f"{updates:,.0f}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def draw_chance(axis):
+    axis.axhline(CHANCE, color="grey", linewidth=0.8, linestyle="-", label="chance")
+
+
+def draw_reservoirs(axis, rows):
+    """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained."""
+    for (init, group), marker in zip(grouped(rows, "init").items(), "x+1234", strict=False):
+        x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
+        axis.plot(x, y, marker, color="grey", linestyle="-", linewidth=0.6, label=f"{init}, read-out alone")
+
+
+def draw_lengths(rows, reservoirs):
+    """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
+    figure, axes = new_figure(7.0, 4.8, nrows=2, ncols=2, sharex=True, sharey=True)
+    for row_axes, input_dim in zip(axes, (10, 1), strict=True):
+        for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
+            panel = dict(model_type=model_type, input_dim=input_dim)
+            for init, group in grouped(select(rows, **panel), "init").items():
+                colour, linestyle, marker = INITS[init]
+                points = curve(group, "input_length", share_solved)
+                line = draw_line(axis, *points, init, marker, color=colour, linestyle=linestyle)
+                draw_seeds(axis, group, "input_length", "test_accuracy", marker, line)
+            shown = {row["init"] for row in select(rows, **panel)}
+            fixed = [row for row in select(reservoirs, **panel) if row["init"] in shown and row["input_length"] <= 50]
+            draw_reservoirs(axis, fixed)
+            draw_chance(axis)
+            axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}", fontsize=9)
+            length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
+        row_axes[0].set_ylabel("share solved (line),\naccuracy (points)")
+    for axis in axes[1]:
+        axis.set_xlabel(LENGTH)
+    legend_below(figure, axes)
+    return figure
+
+
+def legend_below(figure, axes):
+    """One legend for all panels, an entry for each label."""
+    handles = {}
+    for axis in np.ravel(axes):
+        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, ncols=4)
+
+
+def legends_below(figure, axes):
+    """A legend below each of two panels, whose labels have other colours in the other one."""
+    for axis, place in zip(axes, ("left", "right"), strict=True):
+        figure.legend(*axis.get_legend_handles_labels(), loc=f"outside lower {place}", fontsize=6.5, ncols=2)
+
+
+def draw_steps_to_solve(rows):
+    """Updates until solved against T, digits one-hot; as text the share of seeds where some did not."""
+    figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
+    for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
+        for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
+            colour, linestyle, marker = INITS[init]
+            draw_solved(axis, group, "input_length", marker, init, color=colour, linestyle=linestyle)
+        axis.set(title=model_type, xlabel=LENGTH)
+        updates_axis(axis)
+        length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
+        add_legend(axis, fontsize=7)
+    axes[0].set_ylabel("updates until solved")
+    return figure
+
+
+def draw_reach(rows, reservoirs):
+    """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
+    figure, axes = new_figure(7.0, 5.0, nrows=2, ncols=2, sharex=True, sharey="row")
+    for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
+        groups = {}
+        for row in select(rows, model_type=model_type):
+            groups.setdefault(network_label(row), []).append(row)
+        for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
+            line = draw_line(column[0], *curve(group, "input_length", share_solved), label, marker)
+            draw_seeds(column[0], group, "input_length", "test_accuracy", marker, line)
+            solved = [row for row in group if row["solved_at"]]
+            if solved:
+                column[1].plot(*curve(solved, "input_length", median_solved), color=line.get_color(),
+                               linestyle=line.get_linestyle(), label=label)  # fmt: skip
+                draw_seeds(column[1], solved, "input_length", "solved_at", marker, line)
+        fixed = select(reservoirs, model_type=model_type, input_dim=10)
+        shown = {row["init"] for row in select(rows, model_type=model_type)}
+        draw_reservoirs(column[0], [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_chance(column[0])
+        column[0].set_title(model_type, fontsize=9)
+        column[1].set_xlabel(LENGTH)
+        updates_axis(column[1])
+        length_axis(column[1], [50, 100, 200, 500, 1000, 2000, 5000, 10000])
+        column[1].tick_params(axis="x", rotation=45)
+    axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)")
+    axes[1, 0].set_ylabel("updates until solved")
+    legends_below(figure, axes[0])
+    figure.align_ylabels(axes[:, 0])
+    return figure
+
+
+def draw_transfer(rows, reservoirs):
+    """Networks that solved T = 100, tested at other lengths."""
+    figure, axes = new_figure(7.0, 3.4, ncols=2, sharex=True, sharey=True)
+    for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
+        groups = {}
+        for row in select(rows, model_type=model_type):
+            if row["solved_at"]:
+                groups.setdefault(network_label(row), []).append(row)
+        for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
+            x, y = curve(group, "test_length", lambda group: median(row["accuracy"] for row in group))
+            line = draw_line(axis, x, y, label, marker)
+            draw_seeds(axis, group, "test_length", "accuracy", marker, line)
+            axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
+        fixed = select(reservoirs, model_type=model_type, input_dim=10)
+        shown = {row["init"] for row in select(rows, model_type=model_type)}
+        draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_chance(axis)
+        axis.set(title=model_type, xlabel="tested at T", ylim=(0, 1.05))
+        length_axis(axis, [50, 100, 200, 500, 1000, 2000, 5000, 10000])
+        axis.tick_params(axis="x", rotation=45)
+    legends_below(figure, axes)
+    axes[0].set_ylabel("held-out accuracy")
+    return figure
+
+
+def draw_solved(axis, rows, x, marker, label, **style):
+    """The median of the seeds that solved, each seed, and as text the share where some did not."""
+    solved = [row for row in rows if row["solved_at"]]
+    line = draw_line(axis, *curve(solved, x, median_solved), label, marker, **style)
+    draw_seeds(axis, solved, x, "solved_at", marker, line)
+    for value, group in grouped(rows, x).items():
+        of_value = [row["solved_at"] for row in group if row["solved_at"]]
+        share = f"{len(of_value)}/{len(group)}"
+        style = dict(fontsize=6.5, ha="center", color=line.get_color())
+        if not of_value:  # above everything, a row for each line
+            height = 1 - 0.05 * (len(axis.get_legend_handles_labels()[1]) - 1)
+            axis.text(value, height, share, va="top", transform=axis.get_xaxis_transform(), **style)
+        elif len(of_value) < len(group):
+            axis.text(value, max(of_value), share, va="bottom", **style)

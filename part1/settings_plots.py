@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""What helps: learning rates, optimizers, hidden units and clipping, from the tables of sweep.py.
+
+A row is a cell: a dict by column name. A point is a seed, and a line or a colour is the median of those that solved.
+"""
+
+import math
+from statistics import median
+
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from common.figure import new_figure
+from part1.length_plots import LENGTH, draw_solved, updates_axis
+from part1.run_plots import MARKERS, mean
+from part1.sweep_results import best_rates, grouped, median_solved, select
+
+
+def draw_learning_rates(rows, reservoirs):
+    """Heat maps of the updates until solved over learning rate and T; a cell says how many seeds solved. Under each T
+    stands the accuracy with the recurrent weights fixed."""
+    figure, axes = new_figure(7.0, 3.0, ncols=2)
+    cells = grouped(rows, "model_type", "learning_rate", "input_length")
+    for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
+        of_model = select(rows, model_type=model_type)
+        rates = sorted({row["learning_rate"] for row in of_model})
+        lengths = sorted({row["input_length"] for row in of_model})
+        picture = np.full((len(rates), len(lengths)), np.nan)
+        for (y, rate), (x, length) in ((a, b) for a in enumerate(rates) for b in enumerate(lengths)):
+            group = cells.get((model_type, rate, length), [])
+            solved = [row for row in group if row["solved_at"]]
+            if solved:
+                picture[y, x] = math.log10(median_solved(solved))
+            if group:
+                colour = "white" if solved and picture[y, x] < 2.6 else "black"
+                axis.text(x, y, f"{len(solved)}/{len(group)}", ha="center", va="center", fontsize=7, color=colour)
+        image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(5000))
+        axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths])
+        axis.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
+        axis.set(title=model_type, xlabel=LENGTH)
+        axis.grid(visible=False)
+    axes[0].set_ylabel("learning rate (RMSprop)")
+    bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
+    bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
+    return figure
+
+
+def tick(reservoirs, row, length):
+    """T, and below it the baseline, where there is one."""
+    found = [row["test_accuracy"] for row in select(reservoirs, **{**same(row), "input_length": length})]
+    return f"{length}\n({mean(found):.2f})" if found else f"{length}"
+
+
+def draw_optimizers(rows, reservoirs):
+    """Question 1.4: updates until solved at each optimizer's own best rate; unsolved seeds stand above the line."""
+    figure, axes = new_figure(7.0, 2.8, ncols=2, sharey=True)
+    best = best_rates(rows)
+    limit = max(row["train_steps"] for row in rows)
+    for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
+        of_model = [(optimizer, group) for (model, optimizer), group in best.items() if model == model_type]
+        for x, (_, group) in enumerate(of_model):
+            solved = [row["solved_at"] for row in group if row["solved_at"]]
+            spread = np.linspace(-0.2, 0.2, len(group))
+            heights = [row["solved_at"] or 1.5 * limit for row in group]
+            axis.plot(x + spread, heights, "o", color="#0072b2", fillstyle="none")
+            if solved:
+                axis.plot([x - 0.3, x + 0.3], [median(solved)] * 2, color="#000000", linestyle="-")
+        names = [f"{optimizer}\n{group[0]['learning_rate']:g}" for optimizer, group in of_model]
+        axis.set_xticks(range(len(names)), names, fontsize=7)
+        axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
+        said = reservoir_said(reservoirs, **same(select(rows, model_type=model_type)[0]))
+        updates_axis(axis)
+        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}", fontsize=9)
+        axis.set_xlabel("optimizer and its best rate")
+    axes[0].set_ylabel("updates until solved")
+    axes[0].text(-0.4, 1.05 * limit, "not solved", fontsize=7, color="grey", va="bottom")
+    return figure
+
+
+def draw_capacity_and_clipping(capacity, clipping, reservoirs):
+    """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
+    figure, (left, right) = new_figure(7.0, 2.8, ncols=2)
+    for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
+        said = reservoir_said(reservoirs, **{**same(group[0]), "num_hidden": 128})
+        draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
+    left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log")
+    updates_axis(left)
+    left.set_title(f"T = {capacity[0]['input_length']}, one-hot", fontsize=9)
+    left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
+    left.xaxis.set_minor_locator(NullLocator())
+    left.legend(fontsize=7)
+    norms = sorted({row["max_norm"] for row in clipping})
+    placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
+    draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
+    right.set_xlabel("max_norm (gradients are cut to it)")
+    updates_axis(right)
+    said = reservoir_said(reservoirs, **same(clipping[0]))
+    right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)
+    right.set_xticks(range(1, 1 + len(norms)), [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
+    return figure
+
+
+def reservoir_said(rows, **values):
+    """The baseline as words: "read-out alone .37", or nothing where there is none."""
+    found = [row["test_accuracy"] for row in select(rows, **values)]
+    return f"; read-out alone: {mean(found):.2f}" if found else ""
+
+
+def same(row):
+    """What a reservoir must share with a row to be its baseline."""
+    return {name: row[name] for name in ("model_type", "input_length", "input_dim", "init", "num_hidden")}
