@@ -5,6 +5,7 @@ part2/plots.py makes them."""
 from statistics import mean
 
 import torch
+from matplotlib.ticker import MaxNLocator
 
 from common.figure import new_figure
 from common.run import read_json, read_table
@@ -27,37 +28,51 @@ SYMBOLS = {"tau": "τ (steps)", "s": "s (steps)", "r_on": r"$r_{on}$"}
 
 
 LEAST = 0.03  # per cent of errors: none at all is drawn there, at the upper edge
+TICKS = [50, 70, 90, 95, 98, 99, 99.5, 99.8, 99.9]
+NARROW = 2.45  # inches: a third of a page's width
 
 
 def draw_accuracy(results):
-    """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey.
-
-    The scale is that of the errors, logarithmic: 99.6 is as far from 99.2 as 96 is from 92.
-    """
+    """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey."""
     rows = read_table(results / "frequency.csv")
-    figure, axis = new_figure(3.5, 3.6)
+    figure, axis = new_figure(NARROW, 3.1)
     for place, sampling in enumerate(SAMPLINGS):
         for number, (cell, (label, colour, _, marker)) in enumerate(CELLS.items()):
-            errors = [100 - 100 * float(row["test_accuracy"]) for row in rows if of_cell(row, cell, sampling)]
-            errors = [max(error, LEAST) for error in errors]
+            errors = [error_of(row["test_accuracy"]) for row in rows if of_cell(row, cell, sampling)]
             x = place + 0.2 * (number - 1.5)
             if errors:
-                axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none")
+                axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none", markersize=3)
                 axis.plot([x - 0.08, x + 0.08], [mean(errors)] * 2, color=colour, linestyle="-")
         for value, x in zip(PAPER[sampling], (place - 0.2, place + 0.2), strict=True):
-            style = dict(color="#aaaaaa", markersize=18, markeredgewidth=3, zorder=0, label="paper: gate, LSTM")
+            style = dict(color="#aaaaaa", markersize=14, markeredgewidth=3, zorder=0, label="the paper")
             axis.plot(x, 100 - value, "_", **style)
-        ceiling = FrequencyDataset(sampling).ceiling()
-        if ceiling < 1:
-            axis.plot([place - 0.45, place + 0.45], [100 - 100 * ceiling] * 2, ":", color="black", label="ceiling")
-    axis.set(ylabel="held-out accuracy (%)", yscale="log", ylim=(60, 0.02), xlim=(-0.5, len(SAMPLINGS) - 0.5))
-    ticks = [50, 70, 90, 95, 98, 99, 99.5, 99.8, 99.9]
-    axis.set_yticks([100 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
-    axis.set_yticks([], minor=True)
-    axis.set_xticks(range(len(SAMPLINGS)), ["standard", "high\nresolution", "asynchronous"])
+        draw_ceiling(axis, sampling, [place - 0.45, place + 0.45])
+    axis.set(xlim=(-0.5, len(SAMPLINGS) - 0.5))
+    errors_axis(axis)
+    axis.set_ylabel("held-out accuracy (%)")
+    axis.set_xticks(range(len(SAMPLINGS)), ["standard", "high\nresolution", "asyn-\nchronous"], fontsize=8)
     axis.grid(axis="x")
     once_each(figure, axis, ncols=2)
     return figure
+
+
+def error_of(accuracy):
+    """Per cent of errors."""
+    return max(100 - 100 * float(accuracy), LEAST)
+
+
+def errors_axis(axis):
+    """Accuracies on the logarithmic scale of the errors: 99.6 is as far from 99.2 as 96 is from 92."""
+    axis.set(yscale="log", ylim=(60, 0.02))
+    axis.set_yticks([100 - tick for tick in TICKS], [f"{tick:g}" for tick in TICKS])
+    axis.set_yticks([], minor=True)
+
+
+def draw_ceiling(axis, sampling, x):
+    """Where there is one: what aliasing leaves."""
+    ceiling = FrequencyDataset(sampling).ceiling()
+    if ceiling < 1:
+        axis.plot(x, [error_of(ceiling)] * 2, ":", color="black", linewidth=1, label="ceiling")
 
 
 def of_cell(row, cell, sampling):
@@ -67,45 +82,45 @@ def of_cell(row, cell, sampling):
 def once_each(figure, axis, **options):
     """A legend below the figure with one entry for each label."""
     handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=8, **options)
+    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, **options)
 
 
 def draw_curves_of(results):
     """Validation accuracy against the update, a line for each seed, one panel for each sampling."""
     rows = read_table(results / "frequency_curves.csv")
-    figure, axes = new_figure(3.5, 4.6, nrows=3, sharex=True)
+    figure, axes = new_figure(7.0, 2.5, ncols=3, sharex=True, sharey=True)
     for axis, (sampling, title) in zip(axes, SAMPLINGS.items(), strict=True):
         for cell in CELLS:
-            curves(axis, [row for row in rows if of_cell(row, cell, sampling)], cell, "validation_accuracy", 100)
-        ceiling = 100 * FrequencyDataset(sampling).ceiling()
-        if ceiling < 100:
-            axis.axhline(ceiling, color="grey", linewidth=0.8, linestyle="-")
-            axis.text(0, ceiling, "ceiling ", va="bottom", fontsize=7, color="grey")
-        axis.set(ylim=(48, 102), yticks=[50, 75, 100])
+            curves(axis, [row for row in rows if of_cell(row, cell, sampling)], cell, "validation_accuracy", error_of)
+        draw_ceiling(axis, sampling, axis.get_xlim())
         axis.set_title(title, fontsize=9)
-    axes[1].set_ylabel("validation accuracy (%)")
-    axes[-1].set_xlabel("update")
-    once_each(figure, max(axes, key=lambda axis: len(axis.lines)), ncols=2)
+        axis.set_xlabel("update")
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+    errors_axis(axes[0])
+    axes[0].set_ylabel("validation accuracy (%)")
+    once_each(figure, axes[0], ncols=5)
     return figure
 
 
 def draw_adding(results):
     """The adding problem: validation error against the update."""
     rows = read_table(results / "adding_curves.csv")
-    figure, axis = new_figure(3.5, 2.8)
+    figure, axis = new_figure(NARROW, 3.1)
     for cell in CELLS:
-        curves(axis, [row for row in rows if of_cell(row, cell, "")], cell, "validation_loss", 1)
+        curves(axis, [row for row in rows if of_cell(row, cell, "")], cell, "validation_loss", float)
     axis.axhline(BASELINE, color="grey", linewidth=0.8, linestyle="-", label="always 1")
     axis.set(xlabel="update", ylabel="mean squared error", yscale="log")
+    axis.xaxis.set_major_locator(MaxNLocator(3))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     once_each(figure, axis, ncols=2)
     return figure
 
 
-def curves(axis, rows, cell, column, scale):
-    """A line for each seed among the rows."""
+def curves(axis, rows, cell, column, value_of):
+    """A line for each seed among the rows; value_of(what the column says) is drawn."""
     label, colour, style, _ = CELLS[cell]
     for seed in sorted({row["seed"] for row in rows}):
-        points = [(int(row["step"]), scale * float(row[column])) for row in rows if row["seed"] == seed]
+        points = [(int(row["step"]), value_of(row[column])) for row in rows if row["seed"] == seed]
         axis.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=0.9, label=label)
 
 
@@ -113,7 +128,7 @@ def draw_start_raster():
     """k(t) of the timed tasks' 110 units before training, sorted by their period."""
     config = flags.parser("frequency").parse_args([])
     flags.complete(config)
-    return raster({"before training": build_gate(config).eval()})
+    return raster({"before training": build_gate(config).eval()}, 3.5, 2.4)
 
 
 def draw_raster(results):
@@ -126,13 +141,13 @@ def draw_raster(results):
             columns = [
                 torch.tensor([float(row[name]) for row in chosen], dtype=torch.float64) for name in ("tau", "s", "r_on")
             ]
-            gates[f"trained, {title}"] = TimeGate(*columns)
-    return raster(gates)
+            gates[title] = TimeGate(*columns)
+    return raster(gates, NARROW, 3.1)
 
 
-def raster(gates):
-    """k(t) as grey, units against time: {title: gate} from above to below."""
-    figure, axes = new_figure(3.5, 0.6 + 1.8 * len(gates), nrows=len(gates), squeeze=False, sharex=True)
+def raster(gates, width, height):
+    """k(t) as grey, units against time: {title: gate} from above to below; the figure's size in inches."""
+    figure, axes = new_figure(width, height, nrows=len(gates), squeeze=False, sharex=True)
     t = torch.linspace(0, 40, 1601, dtype=torch.float64)
     for axis, (title, gate) in zip(axes[:, 0], gates.items(), strict=True):
         order = gate.tau.argsort()
@@ -148,9 +163,9 @@ def raster(gates):
             vmax=1,
             extent=(0, 40, 0, len(k)),
         )
-        axis.set_title(f"{title}: τ from {gate.tau.min():.1f} to {gate.tau.max():.1f}", fontsize=8)
-        axis.set(ylabel="unit, by its τ")
+        axis.set_title(f"{title}: τ = {gate.tau.min():.1f} to {gate.tau.max():.1f}", fontsize=7)
         axis.grid(False)
+    figure.supylabel("unit, by its τ", fontsize=9)
     axes[-1, 0].set_xlabel("time t (units of the data)")
     figure.colorbar(picture, ax=axes, label="k(t)", ticks=[0, 1], aspect=30)
     return figure

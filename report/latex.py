@@ -41,10 +41,11 @@ def paragraph(text, width):
     return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright\strut {text}\strut}}"
 
 
-def table(label, caption, columns, header, rows, size="small", above=(), width=None):
+def table(label, caption, command, columns, header, rows, size="small", above=(), width=None):
     """A table in the manner of booktabs. Cells are LaTeX; a row that is None is a rule.
 
     Args:
+        command: that measures what the table says; the caption ends with it.
         size: of the letters, a LaTeX command.
         above: a first line of the header, cells that may span columns.
         width: a part of the line's, for a table that stands beside another in a float of the text; else it floats.
@@ -52,7 +53,11 @@ def table(label, caption, columns, header, rows, size="small", above=(), width=N
     environment, place = ("table", "[htbp]") if width is None else ("minipage", rf"[t]{{{width:g}\linewidth}}")
     narrow = "" if size == "small" else r"\setlength{\tabcolsep}{3.5pt}"
     lines = [rf"\begin{{{environment}}}{place}\centering\{size}{narrow}"]
-    lines += [rf"\caption{{{caption}}}\label{{tab:{label}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
+    lines += [
+        rf"\caption{{{caption} \code{{{escape(command)}}}.}}\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+    ]
     if above:
         lines += [" & ".join(above) + r" \\"]
     if any(header):

@@ -98,7 +98,17 @@ def lengths(results):
         )
         name = f"lengths_{cell.lower()}"
         columns = "r" + "l" * len(kinds)
-        tables[name] = table(name, caption, columns, header, body, size="scriptsize", above=above, width=0.49)
+        tables[name] = table(
+            name,
+            caption,
+            "part1/sweep.py --grid lengths",
+            columns,
+            header,
+            body,
+            size="scriptsize",
+            above=above,
+            width=0.49,
+        )
         sanity = select(of_cell, input_length=5, input_dim=1)
         own = select(sanity, init="orthogonal" if cell == "RNN" else "chrono")
         if own:
@@ -120,7 +130,17 @@ def optimizers(results):
     caption = (
         rf"Question 1.4 measured, $T = 10$, digits as scalars: each optimizer at its best rate, within {steps} updates."
     )
-    made = table("optimizers", caption, "lllll", header, body, size="footnotesize", above=above, width=0.46)
+    made = table(
+        "optimizers",
+        caption,
+        "part1/sweep.py --grid optimizers",
+        "lllll",
+        header,
+        body,
+        size="footnotesize",
+        above=above,
+        width=0.46,
+    )
     return {"tables": {"optimizers": made}}
 
 
@@ -143,7 +163,17 @@ def protocols(results):
     caption = f"The reports' protocol: mean training accuracy of the last 250 of {steps} updates, digits as scalars."
     above = ["", "", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
     header = ["batch", "$T$", *(init for _, init in kinds)]
-    made = table("protocols", caption, "rrllll", header, body[:-1], size="footnotesize", above=above, width=0.5)
+    made = table(
+        "protocols",
+        caption,
+        "part1/sweep.py --grid protocols",
+        "rrllll",
+        header,
+        body[:-1],
+        size="footnotesize",
+        above=above,
+        width=0.5,
+    )
     return {"values": {"protocols.steps": steps}, "tables": {"protocols": made}}
 
 
@@ -169,7 +199,9 @@ def reach(results):
         " evaluation where none does; one-hot digits, the learning rate behind the initialisation, RMSprop unless it"
         " says Adam."
     )
-    made = table("reach", caption, "l" + "l" * len(lengths), header, body, size="scriptsize")
+    made = table(
+        "reach", caption, "part1/sweep.py --grid reach", "l" + "l" * len(lengths), header, body, size="scriptsize"
+    )
     return {"values": values, "tables": {"reach": made}}
 
 
@@ -193,16 +225,23 @@ def capacity_and_clipping(results):
 
 
 def reservoirs(results):
-    """What the latch initialisation holds with the recurrent weights fixed."""
-    rows = read_results(results / "part1" / "reservoirs.csv")
-    fixed = grouped(select(rows, model_type="RNN", init="latch"), "input_length")
-    said = ", ".join(f"$T = {count(T)}$: {solved_of(fixed[T])}" for T in sorted(fixed) if T >= 50)
-    return {"values": {"reach.reservoir": said}}
+    """What the latch initialisation holds of long palindromes with the recurrent weights fixed."""
+    values = {}
+    for cell in ("RNN", "LSTM"):
+        rows = read_results(results / "part1" / "reservoirs.csv")
+        rows = [row for row in select(rows, model_type=cell, init="latch") if row["input_length"] >= 50]
+        accuracies = [row["test_accuracy"] for row in rows]
+        values[f"reservoir.{cell.lower()}.least"] = decimals(min(accuracies), 3)
+        values[f"reservoir.{cell.lower()}.most"] = decimals(max(accuracies), 3)
+        values[f"reservoir.{cell.lower()}.longest"] = count(max(row["input_length"] for row in rows))
+    return {"values": values}
 
 
 def speed(results):
-    rows = read_json(results / "part1" / "speed.json")["rows"]
-    values = {}
+    found = read_json(results / "part1" / "speed.json")
+    rows = found["rows"]
+    values = {f"machine.{name}": str(value) for name, value in found["machine"].items()}
+    values["machine.torch"] = values["machine.torch"].split("+")[0]
     for row in select(rows, cell="LSTM", form="by hand"):
         kind = "lstm" if row["memory"] == "fresh" else "kept"
         values[f"speed.{kind}.{row['threads']}.{row['T']}"] = decimals(row["speed_to_torch_nn"], 2)

@@ -53,7 +53,18 @@ def frequency(results):
     }
     return {
         "values": values,
-        "tables": {"frequency": table("frequency", caption, "llll", header, body, size="footnotesize", width=0.58)},
+        "tables": {
+            "frequency": table(
+                "frequency",
+                caption,
+                "part2/experiments.py --grid frequency",
+                "llll",
+                header,
+                body,
+                size="footnotesize",
+                width=0.58,
+            )
+        },
     }
 
 
@@ -74,7 +85,16 @@ def adding(results):
         f" always costs {decimals(rows[0]['baseline'], 4)}."
     )
     header = ["", *(f"seed {seed}" for seed in seeds)]
-    made = table("adding", caption, "l" * (len(seeds) + 1), header, body, size="footnotesize", width=0.4)
+    made = table(
+        "adding",
+        caption,
+        "part2/experiments.py --grid adding",
+        "l" * (len(seeds) + 1),
+        header,
+        body,
+        size="footnotesize",
+        width=0.4,
+    )
     return {"tables": {"adding": made}}
 
 
@@ -115,7 +135,7 @@ def learnability(results):
         f" (median of {len(found['config']['seeds'])} seeds), and the accuracy; the best possible is"
         f" {decimals(found['task']['best_accuracy'], 3)}."
     )
-    made = table("learnability", caption, "lllll", header, body, size="footnotesize")
+    made = table("learnability", caption, "part2/learnability.py", "lllll", header, body, size="footnotesize")
     return {"values": values, "tables": {"learnability": made}}
 
 

@@ -67,7 +67,11 @@ def grimm(results):
         "Grimm at the template's flags, nats per character: the mean training loss near an update, and the last"
         " validation loss before it. Chouliaras's loss is that of a batch."
     )
-    return {"tables": {"grimm": table("grimm", caption, "rlllll", header, body, size="footnotesize")}}
+    return {
+        "tables": {
+            "grimm": table("grimm", caption, "part3/experiments.py", "rlllll", header, body, size="footnotesize")
+        }
+    }
 
 
 def samples(results):
@@ -90,7 +94,11 @@ def samples(results):
         " the last loss of the validation part by then, in bits. Drawn at temperature .5, before the first update at 1;"
         " cut at 50 characters."
     )
-    return {"tables": {"samples": table("samples", caption, "lrllll", header, body[:-1], size="scriptsize")}}
+    return {
+        "tables": {
+            "samples": table("samples", caption, "part3/experiments.py", "lrllll", header, body[:-1], size="scriptsize")
+        }
+    }
 
 
 def democracy(results):
@@ -114,7 +122,9 @@ def democracy(results):
     header = ["", "nats", "bits", "held out, bits", "lowest (update)", "sample"]
     return {
         "values": {"democracy.best_step": count(runs["democracy"]["best_step"])},
-        "tables": {"democracy": table("democracy", caption, "llllll", header, body, size="scriptsize")},
+        "tables": {
+            "democracy": table("democracy", caption, "part3/experiments.py", "llllll", header, body, size="scriptsize")
+        },
     }
 
 
@@ -126,7 +136,7 @@ def temperature(results):
         row = rows[sample["temperature"]]
         numbers = [decimals(row[name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
         text = rf"\texttt{{{escape(sample['text'][:130])}}}"
-        body.append([f"{sample['temperature']:g}", *numbers, paragraph(text, 0.55)])
+        body.append([f"{sample['temperature']:g}", *numbers, paragraph(text, 0.62)])
     numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
     body += [None, ["test part", *numbers, ""]]
     header = ["temperature", "entropy", "repeated", "new words", "text"]
@@ -135,7 +145,7 @@ def temperature(results):
         " per character; the share of 8-grams that have stood in the text before; the share of words that are not in"
         f" the training part. Means over {found['num_samples']} texts of {count(found['length'])} characters."
     )
-    made = table("temperature", caption, "lllll", header, body, size="footnotesize")
+    made = table("temperature", caption, "part3/temperature.py", "lllll", header, body, size="footnotesize")
     entropy = decimals(found["test"]["entropy"]["mean"], 2)
     values = {"temperature.entropy": entropy, "temperature.loss": decimals(read(results, "test_static")["loss"], 2)}
     return {"values": values, "tables": {"temperature": made}}
@@ -146,8 +156,8 @@ def sentences(results):
     runs = {name: {row["prompt"]: row["texts"] for row in run["rows"]} for name, run in found["runs"].items()}
     prompts = list(next(iter(runs.values())))
     body = [
-        [paragraph(rf"\textbf{{{escape(prompt)}}}", 0.16)]
-        + [paragraph(escape(texts[prompt][temperature]), 0.25) for texts in runs.values()]
+        [paragraph(rf"\textbf{{{escape(prompt)}}}", 0.17)]
+        + [paragraph(escape(texts[prompt][temperature]), 0.26) for texts in runs.values()]
         for temperature, some in (("0", prompts[:1]), ("0.5", prompts))
         for prompt in some
     ]
@@ -158,7 +168,7 @@ def sentences(results):
         f" after {steps} updates: the first greedily, then all at temperature .5."
     )
     header = ["", *(title(name) for name in runs)]
-    made = table("sentences", caption, "l" * len(header), header, body, size="scriptsize")
+    made = table("sentences", caption, "part3/experiments.py", "l" * len(header), header, body, size="scriptsize")
     return {"tables": {"sentences": made}}
 
 
@@ -170,13 +180,19 @@ def styles(results):
     for name, run in found["runs"].items():
         losses = [decimals(run["test_parts"][other]["bpc"], 2) for other in names]
         text = rf"\texttt{{{escape(run['texts']['0.5'])}}}"
-        body.append([title(name), *losses, paragraph(text, 0.45)])
+        body.append([title(name), *losses, paragraph(text, 0.5)])
     caption = (
         "Style as a number: bits per character of each model (rows) on the test part of each book (columns), and what"
         f" it writes after “{escape(found['prompt'])}” at temperature .5."
     )
     header = ["", *(title(name) for name in names), "text"]
-    return {"tables": {"styles": table("styles", caption, "l" * len(header), header, body, size="scriptsize")}}
+    return {
+        "tables": {
+            "styles": table(
+                "styles", caption, "part3/experiments.py", "l" * len(header), header, body, size="scriptsize"
+            )
+        }
+    }
 
 
 def heldout(results):
@@ -196,7 +212,16 @@ def heldout(results):
     config = read(results, "activations")["config"]  # of the best run
     values |= {"best.layers": str(config["lstm_num_layers"]), "best.units": str(config["lstm_num_hidden"])}
     values |= {"best.steps": count(config["train_steps"])}
-    made = table("heldout", caption, "lll", ["", "validation", "test"], body, size="footnotesize", width=0.36)
+    made = table(
+        "heldout",
+        caption,
+        "part3/compressors.py and part3/evaluate.py",
+        "lll",
+        ["", "validation", "test"],
+        body,
+        size="footnotesize",
+        width=0.36,
+    )
     return {"values": values, "tables": {"heldout": made}}
 
 
@@ -221,7 +246,7 @@ def novelty(results):
     own = found["test"]["known_20_grams"]["mean"]
     more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
     values = {"novelty.more": decimals(more, 2)}
-    made = table("novelty", caption, "llll", header, body, size="footnotesize", width=0.6)
+    made = table("novelty", caption, "part3/novelty.py", "llll", header, body, size="footnotesize", width=0.6)
     return {"values": values, "tables": {"novelty": made}}
 
 
@@ -238,7 +263,12 @@ def markup(results):
         "Generated source: the share of what is opened that is closed again, in the right order. Texts end anywhere, so"
         " that of the training text's own pieces of that length not all is closed either."
     )
-    return {"tables": {"markup": table("markup", caption, "llllll", header, body), "source": source(results)}}
+    return {
+        "tables": {
+            "markup": table("markup", caption, "part3/experiments.py", "llllll", header, body),
+            "source": source(results),
+        }
+    }
 
 
 def source(results):
@@ -249,7 +279,7 @@ def source(results):
         text = rf"\texttt{{{breakable(sample['prompt'])}$\triangleright${breakable(sample['text'][:250])}}}"
         body.append([SOURCES[name], paragraph(text, 0.85)])
     caption = "Generated source at temperature .5, after the beginning that it was given, up to $\\triangleright$."
-    return table("source", caption, "ll", ["", ""], body, size="scriptsize")
+    return table("source", caption, "part3/experiments.py", "ll", ["", ""], body, size="scriptsize")
 
 
 def languages(results):
@@ -267,14 +297,16 @@ def languages(results):
         body.append([paragraph(escape(prompt), 0.25), *cells])
     header = [LANGUAGES[name] for name in names]
     header += [f"{LANGUAGES[name]}: Spanish" for name in names if "quijote" in name]
-    header = ["prompt", *(paragraph(words, 0.08) for words in header)]
+    header = ["prompt", *(paragraph(words, 0.1) for words in header)]
     updates = [f"{LANGUAGES[name]} {count(found['runs'][name]['step'])}" for name in names]
     caption = (
         rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"
         " the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
         f" Updates of training: {'; '.join(updates)}."
     )
-    made = table("languages", caption, "l" * len(header), header, body, size="scriptsize")
+    made = table(
+        "languages", caption, "part3/experiments.py", "l" * len(header), header, body, size="scriptsize", width=0.6
+    )
     shares = [rows["quijote_licence"][prompt]["name_gutenberg"] for prompt in ENGLISH]
     values = {"languages.english": str(len(ENGLISH)), "languages.prompts": str(sum(share > 0 for share in shares))}
     values["languages.most"] = rf"{100 * max(shares):.0f}\,\%"

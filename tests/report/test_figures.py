@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The committed figures are those of the committed results: make figures, once more, gives the same files."""
+
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+from part1 import gradient_plots, plots
+from part2 import plots as gate_plots
+from part3 import text_plots
+
+FIGURES = Path(__file__).resolve().parents[2] / "report" / "figures"
+SCRIPTS = [gradient_plots, plots, gate_plots, text_plots]  # as the Makefile has them
+NEEDS_THE_MODEL = {"activations"}  # part3/activations.py draws it, from a checkpoint
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """{name: the PDF as it comes out today}."""
+    to = tmp_path_factory.mktemp("figures")
+    for script in SCRIPTS:
+        assert script.main(["--to", str(to)]) == 0
+    return {path.stem: path.read_bytes() for path in to.glob("*.pdf")}
+
+
+def test_each_committed_figure_is_made_by_a_script(made):
+    committed = {path.stem for path in FIGURES.iterdir() if path.suffix in (".pdf", ".png")}
+    assert committed - NEEDS_THE_MODEL == set(made), "run make figures; delete what no script draws"
+
+
+def test_the_committed_figures_follow_from_the_committed_results(made):
+    def same_version(pdf):
+        return f"Matplotlib v{matplotlib.__version__}".encode() in pdf
+
+    committed = {name: (FIGURES / f"{name}.pdf").read_bytes() for name in made}
+    if not any(map(same_version, committed.values())):
+        pytest.skip(f"drawn by another Matplotlib than {matplotlib.__version__}, whose files differ")
+    changed = [name for name, pdf in committed.items() if same_version(pdf) and pdf != made[name]]
+    assert not changed, "run make figures"
