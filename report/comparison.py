@@ -12,7 +12,8 @@ from common.run import read_json
 from part1.sweep_results import read_results, select
 from report.latex import count, decimals, escape, paragraph, power, table
 from report.tables_part1 import solved_of
-from report.tables_part3 import loss_near, lowest_smooth_loss
+from report.tables_part3 import loss_near
+from report.tables_text import lowest_smooth_loss
 
 
 class Results:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.cli import UserError
-from report import latex, make, tables_part1, tables_part3
+from report import latex, make, tables_part1, tables_text
 
 REPORT = Path(__file__).resolve().parents[2] / "report"
 TEXTS = sorted((REPORT / "text").glob("*.tex"))
@@ -67,7 +67,7 @@ def test_a_table_of_an_earlier_call_goes_and_nothing_else(tmp_path, run_script):
 def test_a_failed_ablation_has_no_smooth_loss():
     rows = [{"optimizer": "adagrad", "lowest_smooth_loss": 1.5}, {"optimizer": "adagrad", "failed": "not finite"}]
     rows.append({"optimizer": "sgd", "lowest_smooth_loss": 1.4})
-    assert tables_part3.lowest_smooth_loss({"rows": rows}) == 1.5
+    assert tables_text.lowest_smooth_loss({"rows": rows}) == 1.5
 
 
 def test_a_folder_that_is_not_there(tmp_path):
