@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The numbers and tables of part 3's questions. Each function takes the folder of results, returns values and tables."""
+"""The numbers and tables of part 3's questions. Each function takes the folder of results and returns both."""
 
 from common.run import read_json
 from part3.flags import parser
