@@ -26,8 +26,12 @@ def count(n):
 
 def decimals(value, digits):
     """.9996, with no zero before the point as long as the value is below 1."""
-    text = f"{value:.{digits}f}"
-    return text[1:] if text.startswith("0.") else text
+    return f"{value:.{digits}f}".removeprefix("0") or "0"
+
+
+def setting(value):
+    """A number as somebody chose it: .001, 128."""
+    return f"{value:g}".removeprefix("0") or "0"
 
 
 def power(value):

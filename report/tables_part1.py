@@ -10,7 +10,7 @@ from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.grids import LONGER, SEEDS, THREE
 from part1.sweep_results import best_rates, grouped, network_label, read_results, select
-from report.latex import count, decimals, paragraph, power, table
+from report.latex import count, decimals, paragraph, power, setting, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 SHOWN = (5, 8, 10, 12, 15, 20, 30, 40, 50)  # T in the tables; the figures and the results have all
@@ -21,7 +21,7 @@ def settings(results):
     """What runs unless a flag says otherwise, and what counts as solved."""
     defaults = parser().parse_args([])
     names = ("learning_rate", "batch_size", "num_hidden", "max_norm")
-    values = {f"default.{name}": f"{getattr(defaults, name):g}" for name in names}
+    values = {f"default.{name}": setting(getattr(defaults, name)) for name in names}
     return {"values": values | {"solved": decimals(SOLVED, 3), "test_size": count(TEST_SIZE)}}
 
 
@@ -122,7 +122,7 @@ def optimizers(results):
     best, body = best_rates(rows), []
     for optimizer, name in NAMES.items():
         groups = [best.get((cell, optimizer)) for cell in ("RNN", "LSTM")]
-        cells = [[f"{group[0]['learning_rate']:g}", solved_of(group)] if group else ["", ""] for group in groups]
+        cells = [[setting(group[0]["learning_rate"]), solved_of(group)] if group else ["", ""] for group in groups]
         body.append([name, *cells[0], *cells[1]])
     above = ["", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
     header = ["", "rate", "solved", "rate", "solved"]
@@ -190,7 +190,7 @@ def reach(results):
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([paragraph(f"{cell} {label}, {decimals(rate, 4).rstrip('0')}", 0.17), *cells])
+            body.append([paragraph(f"{cell} {label}, {setting(rate)}", 0.17), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
             values |= {f"{name}.{T}": solved_of(of_length[T]) for T in of_length}
     header = ["", *(count(T) for T in lengths)]

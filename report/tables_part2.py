@@ -8,7 +8,7 @@ from part1.sweep_results import read_results, select
 from part2.dataset import FrequencyDataset
 from part2.flags import complete, parser
 from part2.result_plots import CELLS, PAPER, SAMPLINGS
-from report.latex import count, decimals, table
+from report.latex import count, decimals, setting, table
 
 NEAR = {"tau": 0.5, "s": 1.0, "r_on": 0.1}  # where the right values are 20, 6 and .3
 NAMES = {"tau": r"$\tau$", "s": "$s$", "r_on": "$r_{on}$"}
@@ -69,7 +69,7 @@ def frequency(results):
 
 
 def millions(values):
-    return f"{mean(values) / 1e6:.2f}"
+    return decimals(mean(values) / 1e6, 2)
 
 
 def adding(results):
@@ -106,11 +106,11 @@ def learnability(results):
     body = []
     for (learn, start), rows in groups.items():
         start = dict(start)
-        cells = [", ".join(rf"{NAMES[name]} from {start[name]:g} ({right[name]:g})" for name in learn)]
+        cells = [", ".join(rf"{NAMES[name]} from {setting(start[name])} ({setting(right[name])})" for name in learn)]
         for variant in ("assignment", "phased"):
             of_variant = select(rows, variant=variant)
             ends = [median(row[name][-1] for row in of_variant) for name in learn]
-            cells.append(", ".join(f"{end:.2f}" for end in ends))
+            cells.append(", ".join(decimals(end, 2) for end in ends))
             cells.append(decimals(mean(row["accuracy"] for row in of_variant), 3))
         body.append(cells)
     values = {
@@ -123,12 +123,12 @@ def learnability(results):
     values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
     values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
-    values |= {f"learn.right.{name}": f"{value:g}" for name, value in right.items()}
+    values |= {f"learn.right.{name}": setting(value) for name, value in right.items()}
     values |= {
         "learn.seeds": count(len(found["config"]["seeds"])),
         "learn.steps": count(found["config"]["train_steps"]),
     }
-    values |= {f"learn.{name}": f"{found['task'][name]:g}" for name in ("T", "noise")}
+    values |= {f"learn.{name}": setting(found["task"][name]) for name in ("T", "noise")}
     header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"

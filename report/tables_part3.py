@@ -4,7 +4,7 @@
 from common.run import read_json
 from part3.flags import parser
 from part3.text_plots import title
-from report.latex import count, decimals, escape, paragraph, table
+from report.latex import count, decimals, escape, paragraph, setting, table
 
 CHOULIARAS_LOSS = {3600: 1.24, 7001: 1.03, 10601: 0.99, 14101: 0.97, 17401: 0.94}  # its table 1
 
@@ -117,7 +117,7 @@ def temperature(results):
         row = rows[sample["temperature"]]
         numbers = [decimals(row[name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
         text = rf"\texttt{{{escape(sample['text'][:130])}}}"
-        body.append([f"{sample['temperature']:g}", *numbers, paragraph(text, 0.62)])
+        body.append([setting(sample["temperature"]), *numbers, paragraph(text, 0.62)])
     numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
     body += [None, ["test part", *numbers, ""]]
     header = ["temperature", "entropy", "repeated", "new words", "text"]

@@ -5,7 +5,7 @@ and returns values and tables."""
 from part1.sweep_results import read_results
 from part3.findings import SENTENCES
 from part3.text_plots import title
-from report.latex import breakable, count, decimals, escape, paragraph, power, table
+from report.latex import breakable, count, decimals, escape, paragraph, power, setting, table
 from report.tables_part3 import read
 
 OPENED = {
@@ -85,7 +85,7 @@ def shakespeare(results):
 
 def novelty(results):
     found = read(results, "novelty")
-    rows = [(f"{row['temperature']:g}", row) for row in found["temperatures"]] + [("test part", found["test"])]
+    rows = [(setting(row["temperature"]), row) for row in found["temperatures"]] + [("test part", found["test"])]
     body = [
         [name, f"{row['longest_run']['mean']:.0f}", str(row["longest_run"]["max"]),
          decimals(row["known_20_grams"]["mean"], 3)]
