@@ -27,12 +27,13 @@ def spread(values, digits):
 
 def frequency(results):
     rows = read_results(results / "part2" / "frequency.csv")
-    body = []
+    body, values = [], {}
     for cell, (label, *_) in CELLS.items():
         cells = [label]
         for sampling in SAMPLINGS:
-            group = select(of_cell(rows, cell), sampling=sampling)
-            cells.append(spread([100 * row["test_accuracy"] for row in group], 2) if group else "")
+            percent = [100 * row["test_accuracy"] for row in select(of_cell(rows, cell), sampling=sampling)]
+            cells.append(spread(percent, 2) if percent else "")
+            values |= {f"frequency.{sampling}.{label}": rf"{mean(percent):.1f}\,\%"} if percent else {}
         body.append(cells)
     body.append(None)
     for place, label in enumerate(("the paper's notebook, time gate", "its LSTM")):
@@ -43,7 +44,7 @@ def frequency(results):
     complete(config)
     gated = select(rows, model_type="GatedLSTM", variant="phased", sampling="standard")
     plain = select(rows, model_type="LSTM", init="forget1", sampling="standard")
-    values = {
+    values |= {
         "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
         "frequency.r_on": decimals(config.r_on, 2),
         "frequency.updates": rf"{100 * mean(row['share_open'] for row in gated):.1f}\,\%",
