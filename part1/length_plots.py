@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from common.figure import new_figure
-from part1.run_plots import CHANCE, MARKERS, mean
+from part1.run_plots import CHANCE, mean
 from part1.sweep_results import (
     curve,
     grouped,
@@ -27,6 +27,20 @@ INITS = {  # colour, line and marker of an initialisation, the same in every pan
     "xavier": ("#d55e00", "--", "s"),
     "normal": ("#0072b2", "-.", "^"),
 }
+
+
+BASE, CURRICULUM = dict(color="#009e73", linestyle=":"), dict(color="#d55e00", linestyle="--")
+NETWORKS = {  # line and marker of a network_label, the same for both cells
+    "latch": (dict(color="#000000", linestyle="-"), "o"),
+    "orthogonal": (BASE, "D"),
+    "chrono": (BASE, "D"),
+    "forget1": (dict(color="#cc79a7", linestyle=(0, (5, 1))), "v"),
+    "orthogonal + curriculum": (CURRICULUM, "s"),
+    "chrono + curriculum": (CURRICULUM, "s"),
+    "orthogonal + curriculum, Adam": (dict(color="#0072b2", linestyle="-."), "^"),
+}
+OTHER = (dict(color="#e69f00", linestyle="-"), "x")
+GREYS = {"normal": ("x", "-"), "xavier": ("+", "--"), "latch": ("2", "-.")}  # marker and line of the baselines
 
 
 def draw_seeds(axis, rows, x, y, marker, line):
@@ -70,9 +84,10 @@ def draw_chance(axis):
 
 def draw_reservoirs(axis, rows):
     """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained."""
-    for (init, group), marker in zip(grouped(rows, "init").items(), "x+1234", strict=False):
+    for init, group in grouped(rows, "init").items():
+        marker, linestyle = GREYS.get(init, ("1", ":"))
         x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
-        axis.plot(x, y, marker, color="grey", linestyle="-", linewidth=0.6, label=f"{init}, read-out alone")
+        axis.plot(x, y, marker, color="grey", linestyle=linestyle, linewidth=0.8, label=f"{init}, read-out alone")
 
 
 def draw_lengths(rows, reservoirs):
@@ -135,8 +150,9 @@ def draw_reach(rows, reservoirs):
         groups = {}
         for row in select(rows, model_type=model_type):
             groups.setdefault(network_label(row), []).append(row)
-        for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
-            line = draw_line(column[0], *curve(group, "input_length", share_solved), label, marker)
+        for label, group in groups.items():
+            style, marker = NETWORKS.get(label, OTHER)
+            line = draw_line(column[0], *curve(group, "input_length", share_solved), label, marker, **style)
             draw_seeds(column[0], group, "input_length", "test_accuracy", marker, line)
             solved = [row for row in group if row["solved_at"]]
             if solved:
@@ -167,9 +183,10 @@ def draw_transfer(rows, reservoirs):
         for row in select(rows, model_type=model_type):
             if row["solved_at"]:
                 groups.setdefault(network_label(row), []).append(row)
-        for (label, group), marker in zip(groups.items(), MARKERS, strict=False):
+        for label, group in groups.items():
+            style, marker = NETWORKS.get(label, OTHER)
             x, y = curve(group, "test_length", lambda group: median(row["accuracy"] for row in group))
-            line = draw_line(axis, x, y, label, marker)
+            line = draw_line(axis, x, y, label, marker, **style)
             draw_seeds(axis, group, "test_length", "accuracy", marker, line)
             axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
         fixed = select(reservoirs, model_type=model_type, input_dim=10)

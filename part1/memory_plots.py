@@ -8,6 +8,8 @@ from part1.run_plots import CHANCE
 from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
+LEAST_LOSS = 1e-4  # nats: what is below is not drawn
+BEFORE = dict(color="grey", linestyle=":", linewidth=0.8)  # training
 
 
 def draw_single_runs(rows):
@@ -34,8 +36,10 @@ def draw_single_runs(rows):
             column[1].plot(steps, smooth([row["loss"] for row in group]), linestyle=style)
         column[0].axhline(CHANCE, color="grey", linewidth=0.8)
         column[0].set_title(title, fontsize=9)
-        column[0].legend(fontsize=6.5)
-        column[1].set_xlabel("update")
+        column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))
+        column[1].legend(
+            *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.3)
+        )
     axes[0, 0].set_ylabel("accuracy of the batch")
     axes[1, 0].set_ylabel("loss (nats)")
     return figure
@@ -73,11 +77,11 @@ def draw_explained(found):
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
         (line,) = above.plot(steps, after["explained"], label=label)
-        above.plot(steps, before["explained"], color=line.get_color(), linestyle=":", linewidth=0.9)
+        above.plot(steps, before["explained"], **BEFORE)
         below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=line.get_linestyle())
-        below.plot(ranks, before["singular_values"], color=line.get_color(), linestyle=":", linewidth=0.9)
+        below.plot(ranks, before["singular_values"], **BEFORE)
     above.set(xlabel="step t", ylabel="share of the variance\nof h(t) that is digit 1's", xscale="log", ylim=(0, 1.05))
     below.set(xlabel="rank", ylabel="singular values of\nW_hh (LSTM: W_gh)", yscale="log")
-    above.plot([], [], color="grey", linestyle=":", label="before training")
+    above.plot([], [], label="before training", **BEFORE)
     figure.legend(*above.get_legend_handles_labels(), fontsize=6, loc="outside lower center", ncols=2)
     return figure

@@ -4,6 +4,7 @@
 from common.figure import new_figure
 
 MARKERS = "os^xv"
+NAMES = {"products": "products alone, MKL", "products, oneDNN": "products alone, oneDNN"}
 
 
 def draw_speed(result):
@@ -32,9 +33,9 @@ def draw_cell(axis, rows):
         fresh, kept = (
             [row for row in rows if (row["form"], row["memory"]) == (form, memory)] for memory in ("fresh", "kept")
         )
-        (line,) = axis.plot(*per_step(fresh), marker=marker, label=form)
-        label = "the same, memory kept" if form == "torch.nn" else None
-        axis.plot(*per_step(kept), marker, color=line.get_color(), markerfacecolor="none", label=label)
+        (line,) = axis.plot(*per_step(fresh), marker=marker, label=NAMES.get(form, form))
+        axis.plot(*per_step(kept), marker, color=line.get_color(), markerfacecolor="none")
+    axis.plot([], [], "o", color="grey", markerfacecolor="none", label="each, freed memory kept")
     axis.set(xscale="log", ylim=(0, None))
     axis.set_xticks([row["T"] for row in fresh], [f"{row['T']:,}" for row in fresh])
     axis.minorticks_off()

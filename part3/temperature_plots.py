@@ -28,7 +28,7 @@ def complete(axes):
 
 
 def draw_temperature(results):
-    """Entropy, repetition and misspelt words against the temperature."""
+    """Entropy, repetition, and words that the training part does not have, against the temperature."""
     rows, test = results["temperatures"], results["test"]
     figure, axes = new_figure(7.2, 3.0, ncols=3)
     curve(axes[0], rows, "entropy", label="along its own text")
@@ -38,7 +38,7 @@ def draw_temperature(results):
         level(axis, test[column]["mean"], "test part")
     axes[0].set(ylabel="entropy (nats per character)")
     axes[1].set(ylabel="share of 8-grams repeated")
-    axes[2].set(ylabel="share of words misspelt")
+    axes[2].set(ylabel="share of words that are new")
     complete(axes)
     return figure
 

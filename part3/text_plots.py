@@ -58,22 +58,12 @@ def draw_curves_of(axis, runs, names):
 
 def draw_training(results):
     """A panel for each book, its runs together."""
-    groups = [["grimm", "grimm_stream"], ["anna_karenina"], ["democracy", "democracy_dropout"]]
+    groups = [["grimm", "grimm_stream"], ["anna_karenina", "quijote"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
     figure, axes = new_figure(2.5 * len(groups), 3.2, ncols=len(groups), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
-    return figure
-
-
-def draw_languages(results):
-    """Grimm and Don Quijote in one panel; None where neither was trained."""
-    names = [name for name in ("grimm", "quijote") if name in results["runs"]]
-    if not names:
-        return None
-    figure, axis = new_figure(3.4, 2.9)
-    draw_curves_of(axis, results["runs"], names)
     return figure
 
 
@@ -117,7 +107,7 @@ def draw_memory(results):
         axis.xaxis.set_minor_formatter(NullFormatter())
     difference.set_xticks([20, 50, 100, 200, 500])
     whole.set(ylabel="loss (nats per character)")
-    difference.set(ylabel="less than at T (nats per character)")
+    difference.set(ylabel="gain over the loss near T (nats)")
     whole.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none")
     return figure
 
@@ -131,7 +121,6 @@ def plot_bins(axis, bins, values, **style):
 
 FIGURES = {  # figure: (file of results, how it is drawn)
     "text_training": ("training", draw_training),
-    "text_languages": ("training", draw_languages),
     "text_books": ("books", draw_books),
     "text_memory": ("memory", draw_memory),
     "temperature": ("temperature", draw_temperature),

@@ -45,7 +45,10 @@ def gradient_flow(results):
     values = {"flow.T": count(found["T"]), "flow.palindromes": count(found["palindromes"])}
     values |= {"flow.steps": count(max(row["updates"] for row in found["networks"]))}
     values |= {f"flow.forget0.{when}": share("LSTM forget bias 0", when) for when in ("untrained", "trained")}
-    return {"values": values | {"flow.latch": share("RNN latch", "trained")}}
+    values |= {"flow.latch": share("RNN latch", "trained")}
+    orthogonal = networks["RNN orthogonal"]
+    values |= {"flow.orthogonal.length": count(orthogonal["length"])}
+    return {"values": values | {"flow.orthogonal.accuracy": decimals(orthogonal["test_accuracy"], 2)}}
 
 
 def parameters(results):
@@ -62,6 +65,13 @@ def solved_of(rows):
     solved = [row["solved_at"] for row in rows if row["solved_at"] is not None]
     share = f"{len(solved)}/{len(rows)}"
     return f"{share} ({count(round(median(solved)))})" if solved else share
+
+
+def in_words(name, rows):
+    """The same as two values for the text: 3 of 5, and 1,700 if any solved."""
+    solved = [row["solved_at"] for row in rows if row["solved_at"] is not None]
+    updates = {f"{name}.updates": count(round(median(solved)))} if solved else {}
+    return {f"{name}.seeds": f"{len(solved)} of {len(rows)}", **updates}
 
 
 def solved_or_best(rows):
@@ -89,7 +99,7 @@ def lengths(results):
             groups = [select(of_cell, input_length=T, input_dim=D, init=init) for D, init in kinds]
             body.append([str(T), *(solved_or_best(group) if group else "" for group in groups)])
             for (D, init), group in zip(kinds, groups, strict=True):
-                values |= {f"lengths.{cell.lower()}.{D}.{init}.{T}": solved_of(group)} if group else {}
+                values |= in_words(f"lengths.{cell.lower()}.{D}.{init}.{T}", group) if group else {}
         above = ["", r"\multicolumn{3}{c}{one-hot}", r"\multicolumn{2}{c}{scalars}"]
         header = ["$T$", *(init for _, init in kinds)]
         caption = (
@@ -160,7 +170,7 @@ def protocols(results):
             body.append([str(B), str(T), *cells])
         body.append(None)
     steps = count(rows[0]["train_steps"])
-    caption = f"The reports' protocol: mean training accuracy of the last 250 of {steps} updates, digits as scalars."
+    caption = f"As Chouliaras measured: mean training accuracy of the last 250 of {steps} updates; digits as scalars."
     above = ["", "", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
     header = ["batch", "$T$", *(init for _, init in kinds)]
     made = table(
@@ -192,7 +202,9 @@ def reach(results):
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
             body.append([paragraph(f"{cell} {label}, {setting(rate)}", 0.17), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
-            values |= {f"{name}.{T}": solved_of(of_length[T]) for T in of_length}
+            for T, of_T in of_length.items():
+                values |= in_words(f"{name}.{T}", of_T)
+            values[f"{name}.rate"] = setting(rate)
     header = ["", *(count(T) for T in lengths)]
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
@@ -209,8 +221,11 @@ def transfer(results):
     """How far networks that solved one length answer at the longest one without further training."""
     rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
     longest = select(rows, test_length=max(row["test_length"] for row in rows))
-    chosen = [row for row in select(longest, model_type="LSTM") if network_label(row) == "chrono + curriculum"]
-    return {"values": {"transfer.lstm.chrono.curriculum": decimals(median(row["accuracy"] for row in chosen), 2)}}
+    values = {}
+    for label, name in (("chrono", "chrono"), ("chrono + curriculum", "chrono.curriculum")):
+        chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
+        values[f"transfer.lstm.{name}"] = decimals(median(chosen), 2)
+    return {"values": values}
 
 
 def capacity_and_clipping(results):
@@ -218,22 +233,24 @@ def capacity_and_clipping(results):
     for (cell, units), rows in grouped(
         read_results(results / "part1" / "capacity.csv"), "model_type", "num_hidden"
     ).items():
-        values[f"capacity.{cell.lower()}.{units}"] = solved_of(rows)
+        values |= in_words(f"capacity.{cell.lower()}.{units}", rows)
     clipping = grouped(read_results(results / "part1" / "clipping.csv"), "max_norm")
-    shares = [solved_of(rows).split(" ")[0] for rows in clipping.values()]
-    return {"values": values | {"clipping.least": min(shares), "clipping.most": max(shares)}}
+    solved = sorted(sum(row["solved_at"] is not None for row in rows) for rows in clipping.values())
+    return {"values": values | {"clipping.least": str(solved[0]), "clipping.most": str(solved[-1])}}
 
 
 def reservoirs(results):
-    """What the latch initialisation holds of long palindromes with the recurrent weights fixed."""
-    values = {}
+    """What initialisations hold with the recurrent weights fixed: latch of long palindromes, orthogonal of short."""
+    all_rows, values = read_results(results / "part1" / "reservoirs.csv"), {}
     for cell in ("RNN", "LSTM"):
-        rows = read_results(results / "part1" / "reservoirs.csv")
-        rows = [row for row in select(rows, model_type=cell, init="latch") if row["input_length"] >= 50]
+        rows = [row for row in select(all_rows, model_type=cell, init="latch") if row["input_length"] >= 50]
         accuracies = [row["test_accuracy"] for row in rows]
         values[f"reservoir.{cell.lower()}.least"] = decimals(min(accuracies), 3)
         values[f"reservoir.{cell.lower()}.most"] = decimals(max(accuracies), 3)
         values[f"reservoir.{cell.lower()}.longest"] = count(max(row["input_length"] for row in rows))
+    for init, T in (("orthogonal", 15), ("orthogonal", 20)):
+        rows = select(all_rows, model_type="RNN", init=init, input_dim=10, input_length=T)
+        values[f"reservoir.rnn.{init}.{T}"] = decimals(mean(row["test_accuracy"] for row in rows), 3)
     return {"values": values}
 
 
@@ -242,9 +259,11 @@ def speed(results):
     rows = found["rows"]
     values = {f"machine.{name}": str(value) for name, value in found["machine"].items()}
     values["machine.torch"] = values["machine.torch"].split("+")[0]
-    for row in select(rows, cell="LSTM", form="by hand"):
-        kind = "lstm" if row["memory"] == "fresh" else "kept"
-        values[f"speed.{kind}.{row['threads']}.{row['T']}"] = decimals(row["speed_to_torch_nn"], 2)
+    for form, kinds in (("by hand", {"fresh": "lstm", "kept": "kept"}), ("readable", {"fresh": "readable"})):
+        for row in select(rows, cell="LSTM", form=form):
+            if row["memory"] in kinds:
+                name = f"speed.{kinds[row['memory']]}.{row['threads']}.{row['T']}"
+                values[name] = decimals(row["speed_to_torch_nn"], 2)
     return {"values": values}
 
 

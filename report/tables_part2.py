@@ -120,7 +120,8 @@ def learnability(results):
     together = [row for row in found["paths"] if len(row["learn"]) > 1]
     lost = [row["accuracy"] for row in together if not near("tau", row, right)]
     values |= {"learn.together": f"{len(together) - len(lost)} of {len(together)}"}
-    values |= {"learn.together.s": f"{sum(near('s', row, right) for row in together)} of {len(together)}"}
+    for name in ("s", "r_on"):
+        values[f"learn.together.{name}"] = f"{sum(near(name, row, right) for row in together)} of {len(together)}"
     values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
     values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
@@ -130,11 +131,12 @@ def learnability(results):
         "learn.steps": count(found["config"]["train_steps"]),
     }
     values |= {f"learn.{name}": setting(found["task"][name]) for name in ("T", "noise")}
+    values |= {"learn.num_hidden": str(found["config"]["num_hidden"])}
     header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"
-        f" (median of {len(found['config']['seeds'])} seeds), and the accuracy; the best possible is"
-        f" {decimals(found['task']['best_accuracy'], 3)}."
+        f" (median of {len(found['config']['seeds'])} seeds), and the mean accuracy (the best possible:"
+        f" {decimals(found['task']['best_accuracy'], 3)}). The phased cell's gate leaks, the assignment's does not."
     )
     made = table("learnability", caption, "part2/learnability.py", "lllll", header, body, size="footnotesize")
     return {"values": values, "tables": {"learnability": made}}

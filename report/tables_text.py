@@ -64,7 +64,8 @@ def heldout(results):
     values |= {"dynamic.highest": decimals(max(tried), 3)}
     config = read(results, "activations")["config"]  # of the best run
     values |= {"best.layers": str(config["lstm_num_layers"]), "best.units": str(config["lstm_num_hidden"])}
-    values |= {"best.steps": count(config["train_steps"])}
+    values |= {"best.steps": count(config["train_steps"]), "best.embedding": str(config["embedding"])}
+    values |= {"best.seq_length": str(config["seq_length"])}
     made = table(
         "heldout",
         caption,
@@ -91,7 +92,7 @@ def novelty(results):
          decimals(row["known_20_grams"]["mean"], 3)]
         for name, row in rows
     ]  # fmt: skip
-    header = ["temperature", "longest run, mean", "at most", "20-grams"]
+    header = ["temperature", "longest run: mean", "of all texts", "20-grams"]
     caption = (
         f"Memorised or new: of {found['num_samples']} texts of {count(found['length'])} characters at each temperature,"
         " the longest run of characters that stands in the training part, and the share of their 20-grams that do."
@@ -111,7 +112,7 @@ def markup(results):
             columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_pieces"][kind]]
             cells = [decimals(c["share_closed"], 2) if c["opened"] else "none opened" for c in columns]
             body.append([SOURCES[name], OPENED[kind], *cells])
-    header = ["", "opened", "greedy", "temperature .5", "1", "training text in such pieces"]
+    header = ["", "opened", "greedy", "temperature .5", "temperature 1", "training text in such pieces"]
     caption = (
         "Generated source: the share of what is opened that is closed again, in the right order. Texts end anywhere, so"
         " that of the training text's own pieces of that length not all is closed either."
@@ -148,17 +149,25 @@ def languages(results):
         cells = [f"{100 * rows[name][prompt]['name_gutenberg']:.0f}" for name in names]
         cells += [f"{100 * rows[name][prompt]['spanish_words']:.0f}" for name in names if "quijote" in name]
         body.append([paragraph(escape(prompt), 0.25), *cells])
-    header = [LANGUAGES[name] for name in names]
-    header += [f"{LANGUAGES[name]}: Spanish" for name in names if "quijote" in name]
-    header = ["prompt", *(paragraph(words, 0.1) for words in header)]
+    both = [name for name in names if "quijote" in name]
+    above = ["", rf"\multicolumn{{{len(names)}}}{{c}}{{\% name Gutenberg}}"]
+    above += [rf"\multicolumn{{{len(both)}}}{{c}}{{\% Spanish}}"]
+    header = ["prompt", *(paragraph(LANGUAGES[name], 0.1) for name in names + both)]
     updates = [f"{LANGUAGES[name]} {count(found['runs'][name]['step'])}" for name in names]
     caption = (
         rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"
-        " the percentage that name Gutenberg, and that of Spanish among the words that are of one language alone."
+        " the share that name Gutenberg, and that of Spanish among the words that are of one language alone."
         f" Updates of training: {'; '.join(updates)}."
     )
     made = table(
-        "languages", caption, "part3/experiments.py", "l" * len(header), header, body, size="scriptsize", width=0.6
+        "languages",
+        caption,
+        "part3/experiments.py",
+        "l" * len(header),
+        header,
+        body,
+        size="scriptsize",
+        above=above,
     )
     shares = [rows["quijote_licence"][prompt]["name_gutenberg"] for prompt in ENGLISH]
     values = {"languages.english": str(len(ENGLISH)), "languages.prompts": str(sum(share > 0 for share in shares))}
@@ -177,13 +186,15 @@ def cells(results):
 def numpy_network(results):
     found = read(results, "numpy_ablations")
     worst = max(found["gradient_errors"].values())
-    return {"values": {"numpy.smooth": decimals(lowest_smooth_loss(found), 3), "numpy.check": power(worst)}}
+    best = best_adagrad(found)
+    values = {"numpy.smooth": decimals(best["lowest_smooth_loss"], 3), "numpy.last": decimals(best["smooth_loss"], 3)}
+    return {"values": values | {"numpy.check": power(worst)}}
 
 
-def lowest_smooth_loss(found):
-    """Of the AdaGrad runs of the NumPy network; those that failed have none."""
+def best_adagrad(found):
+    """The NumPy network's run by AdaGrad whose smoothed loss came lowest; those that failed have none."""
     rows = [row for row in found["rows"] if row["optimizer"] == "adagrad" and "failed" not in row]
-    return min(row["lowest_smooth_loss"] for row in rows)
+    return min(rows, key=lambda row: row["lowest_smooth_loss"])
 
 
 ITEMS = [styles, heldout, shakespeare, novelty, markup, languages, cells, numpy_network]
