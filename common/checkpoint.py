@@ -4,6 +4,7 @@
 import argparse
 import io
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -47,6 +48,19 @@ def load_checkpoint(path, kind):
     if checkpoint["format"] > FORMAT:
         raise UserError(f"{path} has format {checkpoint['format']}, newer than this program's {FORMAT}; update it")
     return checkpoint
+
+
+@contextmanager
+def refuse_misfits():
+    """Around what puts a checkpoint's parts back in their places.
+
+    Raises:
+        UserError: they do not fit: the checkpoint is of an older program, or of another network.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
+        raise UserError("the checkpoint does not fit this program; start a new run without --resume") from None
 
 
 def checkpoint_path(path):

@@ -6,6 +6,7 @@ import difflib
 import errno
 import math
 import os
+import re
 import sys
 
 import torch
@@ -17,6 +18,9 @@ class UserError(Exception):
     """Something the user can mend. The message names it and the remedy, in one line."""
 
 
+NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$", re.IGNORECASE)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with errors of one line, flags spelt in full, and the nearest flag named after a typing mistake."""
 
@@ -24,6 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
+        self._negative_number_matcher = NEGATIVE_NUMBER  # argparse's own takes -1e-3 for a flag
 
     def error(self, message):
         if "arguments are required" in message:  # a flag that is required may stand there with a typing mistake
@@ -90,9 +95,12 @@ def run_main(main):
         print(file=sys.stderr)
         status = 130
     except (MemoryError, RuntimeError) as error:
+        if "without overflow" in str(error):
+            print(f"{program}: error: a number is too large for float32; choose a smaller one", file=sys.stderr)
+            sys.exit(2)
         if not (
             isinstance(error, MemoryError)
-            or any(word in str(error) for word in ("allocate", "out of memory", "overflow"))
+            or any(word in str(error) for word in ("allocate", "out of memory", "size calculation overflow"))
         ):
             raise
         print(f"{program}: error: not enough memory; choose smaller sizes (batch, units, length)", file=sys.stderr)
@@ -142,7 +150,9 @@ def as_number(text):
     return number
 
 
+threads = whole(1, 1024)
 positive_int = whole(1)
+threads = whole(1, 1024)
 natural = whole(0, 2**62)  # seeds above all
 positive = real(0, above=True)
 fraction = real(0, 1)

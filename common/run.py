@@ -134,5 +134,7 @@ def read_json(path):
 
 def has_result(folder, step):
     """Whether the run in that folder has written its result.json after that update: not before it went further."""
-    path = Path(folder) / "result.json"
-    return path.exists() and read_json(path).get("steps") == step
+    try:
+        return read_json(Path(folder) / "result.json").get("steps") == step
+    except (OSError, ValueError, AttributeError):  # missing, or damaged: it will be written anew
+        return False

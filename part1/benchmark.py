@@ -207,7 +207,7 @@ def parser():
     p = cli.Parser(prog="benchmark.py", description="Speed of the networks of part 1 beside torch.nn's.")
     p.add_argument("--model_type", nargs="+", choices=CELLS, default=list(CELLS), help="the cells")
     p.add_argument("--input_length", type=cli.positive_int, nargs="+", default=[20, 50, 200, 1000], metavar="T")
-    p.add_argument("--threads", type=cli.positive_int, nargs="+", default=[1, 2], help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, nargs="+", default=[1, 2], help="of the CPU")
     p.add_argument("--rounds", type=cli.whole(3), default=60, help="turns at T = 50 and below, fewer above")
     p.add_argument("--updates", type=cli.positive_int, default=500, help="of the runs of train.py and sweep.py")
     p.add_argument("--to", default=ROOT / "report" / "results" / "part1" / "speed.json", help="the results")

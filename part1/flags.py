@@ -59,7 +59,7 @@ def add_flags(p, inits):
     g.add_argument("--max_minutes", type=cli.positive, metavar="M", help="end after this time of training")
     g.add_argument("--no_early_stop", action="store_true", help="train on after the length is solved")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
-    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU; see the README on more than one")
+    g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU; see the README on more than one")
     g = p.add_argument_group("output")
     g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
     g.add_argument("--print_every", type=cli.positive_int, default=10, help="updates between log lines")

@@ -229,7 +229,7 @@ def parser():
     p.add_argument("--input_length", type=cli.whole(2), default=100, metavar="T", help="digits read")
     p.add_argument("--num_hidden", type=cli.positive_int, default=128, help="H, hidden units")
     p.add_argument("--train_steps", type=cli.positive_int, default=3_000, help="updates at most, for each network")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--seed", type=cli.natural, default=42, help="of the weights and the palindromes")
     return p
 

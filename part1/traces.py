@@ -69,7 +69,7 @@ def parser():
     p.add_argument("--summary_path", default="./summaries/sweep", help="where sweep.py left the runs")
     p.add_argument("--trained_length", type=cli.positive_int, default=100, metavar="T", help="T of the training")
     p.add_argument("--test_size", type=cli.whole(2), default=1000, help="held-out palindromes to look at")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--to", default=RESULTS / "traces.json", help="the results")
     return p
 

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import load_checkpoint, resume
+from common.checkpoint import load_checkpoint, refuse_misfits, resume
 from common.cli import UserError
 from common.files import write_json
 from common.run import Run, has_result, make_folder, read_json
@@ -61,9 +61,10 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
     standing = Standing()
     if checkpoint:
-        model.load_state_dict(checkpoint["model"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        standing = Standing(**checkpoint["standing"])
+        with refuse_misfits():
+            model.load_state_dict(checkpoint["model"])
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            standing = Standing(**checkpoint["standing"])
         ended_by = standing.ended_by(config)
         if ended_by and has_result(folder, standing.step):
             flag = "no_early_stop" if ended_by == "solved" else ended_by
@@ -111,7 +112,8 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
                 for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
                     save(run, name, config, model, optimizer, standing, curriculum)
         check_weights(model, standing.step)
-        for name in ["checkpoint.pt"] if (folder / "best.pt").exists() else ["checkpoint.pt", "best.pt"]:
+        unjudged = standing.ended_by(config) and not standing.best_accuracy  # shorter than to the first evaluation
+        for name in ["checkpoint.pt", "best.pt"] if unjudged else ["checkpoint.pt"]:
             save(run, name, config, model, optimizer, standing, curriculum)
     if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)

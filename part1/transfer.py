@@ -66,7 +66,7 @@ def parser():
     p.add_argument("--trained_length", type=cli.positive_int, default=100, metavar="T", help="T of the training")
     p.add_argument("--input_length", type=cli.positive_int, nargs="+", default=LONG, metavar="T", help="T of the tests")
     p.add_argument("--test_size", type=cli.positive_int, default=1000, help="held-out palindromes a length")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--to", default=RESULTS / "transfer.csv", help="the table")
     return p
 

@@ -22,8 +22,9 @@ PERIODS = (1.0, 100.0)  # of all waves
 WANTED = (5.0, 6.0)  # of class 1
 DURATION = (15.0, 125.0)  # of a window, in time units; also the number of its samples at random times
 SAMPLING = {"standard": 1.0, "highres": 0.1, "async": None}  # time units between samples
+VALIDATION_SIZE, TEST_SIZE = 2_000, 5_000
 TEST_SEED, VALIDATION_SEED = 20180917, 20180918  # the same held-out sequences whatever the seed of a run
-BASELINE = 1 / 6  # mean squared error of the adding problem for who always says 1: the variance of two U(0, 1)
+BASELINE = 1 / 6  # mean squared error of the adding problem when the answer is always 1: the variance of two U(0, 1)
 
 
 class Batch(NamedTuple):
@@ -59,10 +60,10 @@ class TimedDataset:
         """Batch number `step` of training. A run that resumes at a step goes on in the right place."""
         return self.draw(np.random.default_rng((self.seed, 4, step)), batch_size)
 
-    def validation_set(self, size=2_000):
+    def validation_set(self, size=VALIDATION_SIZE):
         return self.held_out(VALIDATION_SEED, size)
 
-    def test_set(self, size=5_000):
+    def test_set(self, size=TEST_SIZE):
         return self.held_out(TEST_SEED, size)
 
     def held_out(self, seed, size):
@@ -73,11 +74,11 @@ class TimedDataset:
 class FrequencyDataset(TimedDataset):
     """Sine waves with a random phase over a random window; class 1 has a period of 5 to 6, class 0 any other.
 
-    As in the public code, half of a batch has periods U(5, 6); the rest is log-uniform over 1 to 100 and labelled by
-    what it is (about 4 % of that half are of class 1, too). A window lasts U(15, 125) and starts anywhere in the 125
-    units in which it fits. "standard" takes a sample each unit from its start on, "highres" ten; "async" takes U(15,
-    125) samples, rounded down, at times uniform over the window and sorted. Their number does not follow from the
-    window's length, as it does not in the public code; on average there are 69.5, and 70.5 in "standard".
+    As in the public code, half of a batch (rounded down) has periods U(5, 6); the rest is log-uniform over 1 to 100 and
+    labelled by what it is (about 4 % of that half are of class 1, too). A window lasts U(15, 125) and starts anywhere
+    in the 125 units in which it fits. "standard" takes a sample each unit from its start on, "highres" ten; "async"
+    takes U(15, 125) samples, rounded down, at times uniform over the window and sorted. Their number does not follow
+    from the window's length, as it does not in the public code; on average there are 69.5, and 70.5 in "standard".
 
     Raises:
         ValueError: an unknown sampling.
@@ -101,7 +102,7 @@ class FrequencyDataset(TimedDataset):
         return padded(x[..., None], times, lengths, wanted(waves.period).astype(np.int64))
 
     def times(self, rng, waves):
-        """When each wave is sampled, (n, T), right-aligned; what stands in front of its (n,) samples has no meaning."""
+        """When each wave is sampled, (n, T), right-aligned, undefined in front of them; and how often, (n,)."""
         interval = SAMPLING[self.sampling]
         if interval is None:
             lengths = waves.samples
@@ -112,13 +113,14 @@ class FrequencyDataset(TimedDataset):
         place = np.arange(lengths.max()) - (lengths.max() - lengths)[:, None]
         return waves.start[:, None] + place * interval, lengths
 
-    def ceiling(self, size=5_000):
-        """The best accuracy on the test set: what is left without the waves that look like one of class 1.
+    def ceiling(self, size=TEST_SIZE, seed=TEST_SEED):
+        """The best accuracy on the test set (or that of another seed): what is left without the waves that look like
+        one of class 1. Over all waves it is 1 - ln(1.25 / 1.2) / (2 ln 100) = .9956.
 
         Sampled once a unit, a wave of frequency f is also one of 1 - f, with another phase: periods 1.2 to 1.25 are
         then nothing but periods 5 to 6. With more or with random samples nothing of the kind is in the set.
         """
-        period = random_waves(np.random.default_rng((TEST_SEED, 5)), size).period
+        period = random_waves(np.random.default_rng((seed, 5)), size).period
         if SAMPLING[self.sampling] != 1:
             return 1.0
         alias = 1 / np.maximum(1 - 1 / period, 1e-9)

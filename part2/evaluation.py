@@ -27,7 +27,7 @@ class Standing:
     best_step: int = 0
     in_a_row: int = 0  # evaluations at --target up to now
     passed_at: int | None = None  # the first of them
-    reached_at: int | None = None  # the first of those that ended the run
+    reached_at: int | None = None  # the update of the first of the evaluations that ended the run
 
     def judge(self, score, measure, config):
         """Note a validation score and what it means; returns whether it is the best so far."""

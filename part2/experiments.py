@@ -30,6 +30,7 @@ from part2.train_timed import train
 
 RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part2"
 SEEDS = [42, 43, 44, 45, 46]
+MAX_MINUTES = 180.0
 CELLS = {
     "phased": ["--variant", "phased"],
     "assignment": ["--variant", "assignment"],
@@ -71,26 +72,24 @@ def cells(config):
             for cell in config.cell:
                 if seed not in seeds[cell] and not config.seed:
                     continue
-                words = [
-                    *CELLS[cell],
-                    *setting,
-                    *passed(config),
-                    "--seed",
-                    str(seed),
-                    "--max_minutes",
-                    str(config.max_minutes),
-                ]
-                run = parser(config.grid).parse_args(words)
+                words = [*CELLS[cell], *setting, *passed(config), "--seed", str(seed)]
+                run = parser(config.grid).parse_args([*words, "--max_minutes", str(config.max_minutes)])
                 if config.sampling and run.sampling not in config.sampling:
                     continue
                 complete(run)
-                found[f"{timed_name(run)}_steps{run.train_steps}"] = run
+                found[cell_name(run)] = run
     return found
+
+
+def cell_name(run):
+    """The run's name, the number of updates at most, and how often it is evaluated where that is not the default."""
+    often = "" if run.eval_every == parser(run.task).get_default("eval_every") else f"_eval{run.eval_every}"
+    return f"{timed_name(run)}_steps{run.train_steps}{often}"
 
 
 def passed(config):
     """The words of train.py's command line that stand on this one."""
-    return [word for flag in PASSED if (value := getattr(config, flag)) for word in (f"--{flag}", value)]
+    return [word for flag in PASSED if (value := getattr(config, flag)) is not None for word in (f"--{flag}", value)]
 
 
 def run_cell(config, folder):
@@ -168,7 +167,7 @@ def arguments():
     p.add_argument("--seed", type=cli.natural, nargs="+", help="which seeds; by default five, for highres three or one")
     for flag in PASSED:
         p.add_argument(f"--{flag}", metavar="VALUE", help=f"train.py's --{flag}, for all cells; then give --to, too")
-    p.add_argument("--max_minutes", type=cli.positive, default=180.0, help="a cell ends after this time of training")
+    p.add_argument("--max_minutes", type=cli.positive, default=MAX_MINUTES, help="a cell ends after this training time")
     workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/timed", help="where the cells' run folders are")
     p.add_argument("--to", default=str(RESULTS), metavar="DIR", help="where the tables go")
@@ -180,14 +179,19 @@ def main(argv=None):
     workers.refuse_task(config)
     if config.sampling and config.grid != "frequency":
         raise UserError("--sampling is of --grid frequency; leave it out")
-    if passed(config) and config.to == str(RESULTS) and not config.dry_run:
-        raise UserError("with flags of train.py these are not the measured tables: say with --to where they go")
+    if config.input_length is not None and config.grid != "adding":
+        raise UserError("--input_length is of --grid adding; leave it out")
+    other = passed(config) or config.max_minutes != MAX_MINUTES or not set(config.seed or []) <= set(SEEDS)
+    if other and config.to == str(RESULTS) and not config.dry_run:
+        raise UserError("with other seeds, times or flags these are not the measured tables: say --to where they go")
+    if Path(config.to).is_file():
+        raise UserError(f"{config.to} is a file; --to takes the folder of the tables")
     grid, folder = cells(config), Path(config.summary_path)
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
 
-    # The table has all of the grid, whatever part of it was asked for now: no call takes another's rows away.
+    # The table has all of the grid, whatever part of it was asked for now: no call takes the rows of another part away.
     listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
     tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
     write = functools.partial(write_results, folder, listed, *tables)

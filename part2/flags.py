@@ -17,7 +17,16 @@ from part2.gated_lstm import VARIANTS
 
 TASKS = ("palindrome", "frequency", "adding")
 LEAK = 0.001  # of the Phased LSTM, in training
+RHYTHM = ("tau", "s", "r_on")
+GATE_FLAGS = ("log_tau", "s", "r_on", "learn", "leak", "variant")
 LOG_TAU = {"frequency": [1.0, 3.0], "adding": [2.0, 5.0]}  # ln τ is drawn between them
+
+
+class InOrder(argparse.Action):
+    """The values in the order of the choices, each once: --learn s tau is --learn tau s."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, [choice for choice in self.choices if choice in values])
 
 
 def task_of(argv):
@@ -54,21 +63,20 @@ def add_palindrome_flags(p):
         metavar="τ",
         help="the period: one value, or two between which each unit's is drawn; by default 2 and 2T",
     )
-    add_gate_flags(g, r_on=1.0, learn=[], variant="assignment", leak=0.0)
+    add_gate_flags(g, r_on=1.0, learn=[], variant="assignment")
     add_flags(p, inits=sorted(LSTM_INIT))
 
 
-def add_gate_flags(g, r_on, learn, variant, leak):
+def add_gate_flags(g, r_on, learn, variant):
     """What every task has of the gate, with the task's defaults."""
-    g.add_argument("--s", type=cli.real(), metavar="s", help="the shift; by default drawn from 0 ... τ for each unit")
+    shift = cli.real(-1e9, 1e9)
+    g.add_argument("--s", type=shift, metavar="s", help="the shift; by default drawn from 0 ... τ for each unit")
     g.add_argument(
         "--r_on", type=cli.probability, default=r_on, help="the share of the period in which the gate is open"
     )
-    g.add_argument("--learn", nargs="*", choices=["tau", "s", "r_on"], default=learn, help="what the optimizer moves")
-    by_variant = f"; by default {LEAK} for phased and 0 for assignment" if leak is None else ""
-    g.add_argument(
-        "--leak", type=cli.fraction, default=leak, help=f"α, the leak of the closed phase in training{by_variant}"
-    )
+    g.add_argument("--learn", nargs="*", choices=RHYTHM, action=InOrder, default=learn, help="what the optimizer moves")
+    by_variant = f"by default {LEAK} for phased and 0 for assignment"
+    g.add_argument("--leak", type=cli.fraction, help=f"α, the leak of the closed phase in training; {by_variant}")
     g.add_argument("--variant", choices=VARIANTS, default=variant, help="h̃ from the gated c, or from the proposal")
     g.add_argument(
         "--backward", choices=BACKWARD, default="manual", help="manual: written by hand, same gradients, faster"
@@ -95,7 +103,7 @@ def add_timed_flags(p, task):
         default=LOG_TAU[task],
         help="ln τ is drawn between them for each unit",
     )
-    add_gate_flags(g, r_on=0.05, learn=["tau", "s", "r_on"], variant="phased", leak=None)
+    add_gate_flags(g, r_on=0.05, learn=list(RHYTHM), variant="phased")
     g = p.add_argument_group("training")
     g.add_argument("--batch_size", type=cli.positive_int, default=32, help="sequences an update")
     g.add_argument("--learning_rate", type=cli.positive, default=0.001, help="of the optimizer")
@@ -109,7 +117,7 @@ def add_timed_flags(p, task):
     )
     g.add_argument("--max_minutes", type=cli.positive, metavar="M", help="end after this time of training")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
-    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU; see the README on more than one")
+    g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU; see the README on more than one")
     g = p.add_argument_group("output")
     g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
     g.add_argument("--print_every", type=cli.positive_int, default=50, help="updates between log lines")
@@ -123,27 +131,44 @@ def complete(config):
     """Fill in the leak that belongs to the variant, and refuse what does not fit together.
 
     Raises:
-        UserError: the bounds of --log_tau in the wrong order.
+        UserError: a flag of the gate for the LSTM, an odd batch of frequencies, or the bounds of --log_tau in the wrong
+            order.
     """
     del config.resume
-    if config.leak is None:
-        config.leak = LEAK if config.variant == "phased" else 0.0
+    if config.model_type == "LSTM" and (of_gate := changed(config, parser(config.task), GATE_FLAGS)):
+        raise cli.UserError(f"the LSTM has no gate for --{of_gate.split('-')[1]}; leave it out")
+    if config.task == "frequency" and config.batch_size % 2:
+        raise cli.UserError("--batch_size must be even: half of a batch has periods of class 1")
+    config.leak = leak_of(config)
     if config.log_tau[0] > config.log_tau[1]:
         raise cli.UserError("--log_tau takes the lower bound first")
 
 
+def leak_of(config):
+    """The leak that is given, or the variant's own."""
+    if config.leak is not None:
+        return config.leak
+    return LEAK if config.variant == "phased" else 0.0
+
+
 def palindrome_label(config):
     """The cell, its variant, and what of its gate is not the default."""
-    return f"GatedLSTM-{config.variant}" + changed(config, parser(), ("tau", "s", "r_on", "leak", "learn"))
+    return f"GatedLSTM-{config.variant}" + changed(config, defaults_of(config), ("tau", "s", "r_on", "leak", "learn"))
+
+
+def defaults_of(config):
+    """The task's parser; its --leak defaults to the variant's own."""
+    defaults = parser(config.task)
+    defaults.set_defaults(leak=LEAK if config.variant == "phased" else 0.0)
+    return defaults
 
 
 def timed_name(config):
     """The configuration of a timed run in short: what one varies always, the rest where it is not the default."""
     setting = config.sampling if config.task == "frequency" else f"T{config.input_length}"
-    defaults, gated = parser(config.task), config.model_type == "GatedLSTM"
+    defaults, gated = defaults_of(config), config.model_type == "GatedLSTM"
     name = f"{config.task}-{setting}_{config.model_type}" + f"-{config.variant}" * gated
     if gated:
-        defaults.set_defaults(leak=LEAK if config.variant == "phased" else 0.0)
         name += changed(config, defaults, ("log_tau", "s", "r_on", "leak", "learn"))
     name += f"_{config.init}_H{config.num_hidden}"
     name += changed(config, defaults, ("learning_rate", "optimizer", "batch_size", "max_norm"))

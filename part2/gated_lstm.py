@@ -76,7 +76,8 @@ class GatedLSTM(LSTM):
         """x (B, T, D), or (B, T) read as D = 1, to the logits of the last step (B, K).
 
         times: (T,) or (B, T), when each input comes; by default 1 ... T.
-        lengths: (B,), how many steps of each row count, the last ones; by default all T.
+        lengths: (B,), how many steps of each row count, the last ones, at least one; by default all T. What stands in
+            the padding must be finite.
         """
         if self.backward == "manual" and not torch.jit.is_tracing():  # a drawing of the graph wants the clear loop
             return self.read_out(self.packed(x, times, lengths))
@@ -104,7 +105,7 @@ class GatedLSTM(LSTM):
             k = k.unsqueeze(-1)  # (..., T, 1)
         if k.dim() == 2:
             k = k.unsqueeze(0)  # (1, T, ...)
-        k = k.transpose(0, 1).to(x.dtype)
+        k = k.transpose(0, 1).to(x)
         return k if lengths is None else k * valid_steps(lengths, len(x)).unsqueeze(-1).to(k)
 
     def packed(self, x, times=None, lengths=None):

@@ -22,12 +22,14 @@ class GateFunction(Function):
     """k at the times t (N,), eq. 12 with the leak α, for H units at once: (N, H) in the given dtype.
 
     apply(t, tau, s, r_on, leak, dtype) with τ, s, r_on (H,), all in float64. The phase is found in float64, as TimeGate
-    does; what it is then compared with and divided by needs no more than the dtype.
+    does; what it is then compared with and divided by needs no more than the dtype. On the way back times are taken
+    from their mean: the product of all of them with dφ then keeps its digits, however late they are.
     """
 
     @staticmethod
     def forward(ctx, t, tau, s, r_on, leak, dtype):
-        φ = (t.unsqueeze(1) - s).remainder_(tau).div_(tau).to(dtype)
+        φ = (t.unsqueeze(1) - s).remainder_(tau).div_(tau)
+        φ = φ.masked_fill_(φ >= 1, 0).to(dtype)
         r = r_on.to(dtype)
         rise = φ * (2 / r)
         k = torch.where(φ < r, torch.minimum(rise, 2 - rise), leak * φ)  # eq. 12: the two lines meet at r_on / 2
@@ -43,8 +45,8 @@ class GateFunction(Function):
         open_ = φ < r
         dφ = torch.where(φ <= r / 2, up, down).where(open_, shut).mul_(dk)  # eq. 12
         dr_on = -torch.einsum("nh,nh->h", dφ * open_, φ) / r  # k depends on φ / r_on alone, where it is open
-        dφ_sum, t_dφ = dφ.sum(dim=0, dtype=torch.float64), t.to(dφ) @ dφ
-        dτ = (s * dφ_sum - t_dφ) / tau**2  # φ = (t - s) / τ less a whole number
+        dφ_sum, middle = dφ.sum(dim=0, dtype=torch.float64), t.mean()
+        dτ = ((s - middle) * dφ_sum - (t - middle).to(dφ) @ dφ) / tau**2  # φ = (t - s) / τ less a whole number
         return None, dτ, -dφ_sum / tau, dr_on.to(tau), None, None
 
 

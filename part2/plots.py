@@ -69,6 +69,7 @@ def draw_effects():
         axis.set_title(title, fontsize=8)
     for axis in axes[1]:
         axis.set_xlabel("time t (steps)")
+    figure.supylabel("k(t), φ(t)", fontsize=9)
     figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -103,6 +104,8 @@ def main(argv=None):
     parser.add_argument("--results", default=str(RESULTS), metavar="DIR", help="where the results are")
     config = parser.parse_args(argv)
     folder, results = Path(config.to), Path(config.results)
+    if not results.is_dir():
+        raise UserError(f"{results} is not there; give the folder of results with --results")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,7 +118,14 @@ def main(argv=None):
         if missing:
             print(f"no {name}: {results / missing[0]} is not there yet")
             continue
-        save_both(draw(results), folder / name)
+        try:
+            figure = draw(results)
+        except (KeyError, IndexError, ValueError):
+            raise UserError(f"{results / needed[0]} is damaged or of another program; make it anew") from None
+        if figure is None:
+            print(f"no {name}: {results / needed[0]} has nothing for it yet")
+            continue
+        save_both(figure, folder / name)
         print(f"see {folder / name}.png")
     return 0
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from common.figure import new_figure
 from common.run import read_json, read_table
 from part2 import flags
-from part2.dataset import BASELINE, FrequencyDataset
+from part2.dataset import BASELINE, VALIDATION_SEED, VALIDATION_SIZE, FrequencyDataset
 from part2.time_gate import TimeGate
 from part2.train_timed import build_gate
 
@@ -44,9 +44,9 @@ def draw_accuracy(results):
                 axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none", markersize=3)
                 axis.plot([x - 0.08, x + 0.08], [mean(errors)] * 2, color=colour, linestyle="-")
         for value, x in zip(PAPER[sampling], (place - 0.2, place + 0.2), strict=True):
-            style = dict(color="#aaaaaa", markersize=14, markeredgewidth=3, zorder=0, label="the paper")
+            style = dict(color="#aaaaaa", markersize=14, markeredgewidth=3, zorder=0, label="its notebook")
             axis.plot(x, 100 - value, "_", **style)
-        draw_ceiling(axis, sampling, [place - 0.45, place + 0.45])
+        draw_ceiling(axis, FrequencyDataset(sampling).ceiling(), [place - 0.45, place + 0.45])
     axis.set(xlim=(-0.5, len(SAMPLINGS) - 0.5))
     errors_axis(axis)
     axis.set_ylabel("held-out accuracy (%)")
@@ -68,9 +68,8 @@ def errors_axis(axis):
     axis.set_yticks([], minor=True)
 
 
-def draw_ceiling(axis, sampling, x):
+def draw_ceiling(axis, ceiling, x):
     """Where there is one: what aliasing leaves."""
-    ceiling = FrequencyDataset(sampling).ceiling()
     if ceiling < 1:
         axis.plot(x, [error_of(ceiling)] * 2, ":", color="black", linewidth=1, label="ceiling")
 
@@ -79,9 +78,11 @@ def of_cell(row, cell, sampling):
     return (row["model_type"], row["variant"], row["init"]) == cell and row["sampling"] == sampling
 
 
-def once_each(figure, axis, **options):
+def once_each(figure, *axes, **options):
     """A legend below the figure with one entry for each label."""
-    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    handles = {}
+    for axis in axes:
+        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, **options)
 
 
@@ -92,13 +93,14 @@ def draw_curves_of(results):
     for axis, (sampling, title) in zip(axes, SAMPLINGS.items(), strict=True):
         for cell in CELLS:
             curves(axis, [row for row in rows if of_cell(row, cell, sampling)], cell, "validation_accuracy", error_of)
-        draw_ceiling(axis, sampling, axis.get_xlim())
+        ceiling = FrequencyDataset(sampling).ceiling(VALIDATION_SIZE, VALIDATION_SEED)
+        draw_ceiling(axis, ceiling, [0, max(axis.get_xlim()[1], 1)])
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("update")
         axis.xaxis.set_major_formatter("{x:,.0f}")
     errors_axis(axes[0])
     axes[0].set_ylabel("validation accuracy (%)")
-    once_each(figure, axes[0], ncols=5)
+    once_each(figure, *axes, ncols=5)
     return figure
 
 
@@ -132,7 +134,7 @@ def draw_start_raster():
 
 
 def draw_raster(results):
-    """The same after training, for each sampling there is (phased, the first seed)."""
+    """The same after training, for each sampling there is (phased, the first seed); None where there is none."""
     rows = [row for row in read_table(results / "frequency_rhythms.csv") if row["variant"] == "phased"]
     gates = {}
     for sampling, title in SAMPLINGS.items():
@@ -142,7 +144,7 @@ def draw_raster(results):
                 torch.tensor([float(row[name]) for row in chosen], dtype=torch.float64) for name in ("tau", "s", "r_on")
             ]
             gates[title] = TimeGate(*columns)
-    return raster(gates, NARROW, 3.1)
+    return raster(gates, NARROW, 3.1) if gates else None
 
 
 def raster(gates, width, height):

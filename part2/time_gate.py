@@ -22,8 +22,9 @@ class TimeGate(nn.Module):
     """k(t) for times of any shape, one rhythm for all units or one for each of U.
 
     All is computed in float64, where times of a million and more keep their phase, and stays so whatever the model
-    around it is cast to. What is stored, log τ and r_on, an optimizer may carry over the edge; what is read, `tau` and
-    `r_on`, stands on the edge then, and has a gradient that leads back.
+    around it is cast to. An optimizer may push the stored log τ and r_on out of bounds; `tau` and `r_on` are clamped
+    then, and pass the gradient on unchanged. A unit whose r_on is pushed to its lower bound is shut for good, though:
+    no sample falls into so short an opening, so there is no gradient to open it again.
 
     Args:
         tau: the period τ, in the unit of the times; a number, or a tensor (U,).
@@ -78,11 +79,13 @@ class TimeGate(nn.Module):
         return torch.where(φ < r_on, k, leak * φ)
 
     def phase(self, t):
-        """φ(t), in [0, 1): where in its period each unit is. torch.remainder, so that t < s is in there too."""
+        """φ(t), in [0, 1): where in its period each unit is. torch.remainder, so that t < s is in there too; rounding
+        can still give 1, for a t just below s."""
         t, tau = torch.as_tensor(t, dtype=torch.float64, device=self.log_tau.device), self.tau
         if self.per_unit:
             t = t.unsqueeze(-1)  # (..., 1) against (U,)
-        return torch.remainder(t - self.s, tau) / tau
+        φ = torch.remainder(t - self.s, tau) / tau
+        return torch.where(φ < 1, φ, 0.0)
 
     def _apply(self, fn, recurse=True):
         """A module is cast and moved through here: the gate moves along, but stays in float64."""
@@ -90,7 +93,7 @@ class TimeGate(nn.Module):
 
 
 def inside(stored, low, high):
-    """The stored values, those outside of [low, high] on its edge; the gradient is 1 everywhere, so they can return."""
+    """The stored values, clamped to [low, high]; the gradient is 1 everywhere, so a value outside can come back in."""
     return stored.detach().clamp(low, high) + (stored - stored.detach())
 
 

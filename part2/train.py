@@ -21,7 +21,7 @@ from common import cli
 from common.cli import UserError
 from part1.train import start
 from part2 import train_timed
-from part2.flags import palindrome_label, parser, task_of
+from part2.flags import leak_of, palindrome_label, parser, task_of
 from part2.gated_lstm import GatedLSTM
 from part2.time_gate import random_gate
 
@@ -45,6 +45,7 @@ def main(argv=None):
         return train_timed.start(config, given)
     if config.tau is not None and (len(config.tau) > 2 or config.tau[0] > config.tau[-1]):
         raise UserError("--tau takes one period, or two between which to draw, the lower one first")
+    config.leak = leak_of(config)
     config.model_type = palindrome_label(config)
     return start(config, given, build_model, "part2")
 

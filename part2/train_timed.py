@@ -2,13 +2,13 @@
 """The loop of the timed tasks, with part 1's skeleton: part2/train.py --task frequency or --task adding starts it."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import load_checkpoint, resume
+from common.checkpoint import load_checkpoint, refuse_misfits, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.files import write_json
@@ -16,7 +16,7 @@ from common.run import Run, has_result, make_folder
 from common.signals import StopRequest
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part2.dataset import BASELINE, AddingDataset, FrequencyDataset
-from part2.evaluation import Standing, loss_of, measure, multiply_adds, share_open, share_right
+from part2.evaluation import NEAR, Standing, loss_of, measure, multiply_adds, share_open, share_right
 from part2.flags import complete, timed_name
 from part2.gated_lstm import GatedLSTM, TimedLSTM
 from part2.time_gate import TimeGate
@@ -41,9 +41,10 @@ def train(config, folder=None, checkpoint=None):
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
     standing = Standing()
     if checkpoint:
-        model.load_state_dict(checkpoint["model"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        standing = Standing(**checkpoint["standing"])
+        with refuse_misfits():
+            model.load_state_dict(checkpoint["model"])
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            standing = Standing(**checkpoint["standing"])
         ended_by = standing.ended_by(config)
         if ended_by and has_result(folder, standing.step):
             remedy = "a new run without it goes on" if ended_by == "target" else "a higher one lets it go on"
@@ -76,8 +77,11 @@ def train(config, folder=None, checkpoint=None):
             if step % config.eval_every == 0:
                 evaluate(run, config, model, optimizer, standing, data, validation_set)
         check_weights(model, standing.step)
-        for name in ["checkpoint.pt"] if (folder / "best.pt").exists() else ["checkpoint.pt", "best.pt"]:
-            run.save(name, **state(config, model, optimizer, standing))
+        run.save("checkpoint.pt", **state(config, model, optimizer, standing))
+        if standing.ended_by(config) and standing.best_score is None:  # shorter than --eval_every
+            # No checkpoint hears of it: a run that is resumed must not differ from one that was never stopped.
+            standing = replace(standing)
+            evaluate(run, config, model, optimizer, standing, data, validation_set, ["best.pt"])
     if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)
     finish(run, config, standing, model, data)
@@ -116,15 +120,16 @@ def build_gate(config):
         raise UserError(f"{error}; see --log_tau, --s and --r_on") from None
 
 
-def evaluate(run, config, model, optimizer, standing, data, validation_set):
-    """Measure the weights on the validation set, log it, and save them, as best.pt where they are."""
+def evaluate(run, config, model, optimizer, standing, data, validation_set, names=("best.pt", "checkpoint.pt")):
+    """Measure the weights on the validation set, log it, and save them: as best.pt if they are the best so far."""
     check_weights(model, standing.step)
     loss, accuracy = measure(model, validation_set, config)
     improved = standing.judge(accuracy if data.measure == "accuracy" else loss, data.measure, config)
     run.log(standing.step, validation_loss=loss, validation_accuracy=accuracy)
     tqdm.write(f"Validation after update {standing.step}: accuracy {accuracy:.4f}, loss {loss:.4f}")
-    for name in ["best.pt", "checkpoint.pt"] if improved else ["checkpoint.pt"]:
-        run.save(name, **state(config, model, optimizer, standing))
+    for name in names:
+        if improved or name != "best.pt":
+            run.save(name, **state(config, model, optimizer, standing))
 
 
 def state(config, model, optimizer, standing):
@@ -161,7 +166,8 @@ def finish(run, config, standing, model, data):
     )
     curves = {"training batch": "loss", "validation": "validation_loss"}
     right = {"training batch": "accuracy", "validation": "validation_accuracy"}
-    panels = {"mean squared error" if sums else "loss (nats)": curves, "accuracy": right}
+    share = f"share of sums met within {NEAR}" if sums else "accuracy"
+    panels = {"mean squared error" if sums else "loss (nats)": curves, share: right}
     draw_curves(run.folder / "metrics.csv", panels, run.folder / "curves.png")
     verdict = f"mean squared error {loss:.4f} (always 1: {BASELINE:.4f})" if sums else f"{accuracy:.4f} right"
     print(

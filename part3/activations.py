@@ -212,7 +212,7 @@ def parser():
     p.add_argument("--output", metavar="FILE", help="the best cells; by default activations.json in the run's folder")
     p.add_argument("--figures", metavar="FOLDER", help="of the picture; by default that of --output")
     p.add_argument("--page", metavar="FILE", help="the page; by default activations.html in the folder of the picture")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

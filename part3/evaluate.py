@@ -64,7 +64,7 @@ def parser():
     )
     g = p.add_argument_group("output")
     g.add_argument("--json", metavar="FILE", help="write the result there too")
-    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

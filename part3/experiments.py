@@ -238,7 +238,7 @@ def parser():
         command.add_argument("--only", nargs="+", choices=RECIPES, metavar="NAME", help=f"of {', '.join(RECIPES)}")
         command.add_argument("--books", default=BOOKS, metavar="FOLDER", help="where the books are")
         command.add_argument("--summary_path", default="./summaries/books", help="where the runs' folders are")
-        command.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+        command.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
         command.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     of_train.add_argument(
         "--max_minutes", type=cli.positive, metavar="M", help="a run ends after this time of training"

@@ -67,7 +67,7 @@ def parser():
     g.add_argument("--max_norm", type=cli.positive, default=5.0, help="the gradient is clipped to this length")
     g.add_argument("--seed", type=cli.natural, default=42, help="of the weights, windows, dropout and samples")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
-    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU; see the README on more than one")
+    g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU; see the README on more than one")
     g = p.add_argument_group("output")
     g.add_argument("--summary_path", default="./summaries/", help="each run makes a folder of its own below")
     g.add_argument("--print_every", type=cli.positive_int, default=5, help="updates between log lines")

@@ -75,7 +75,7 @@ def parser():
         "--true_continuation", metavar="TXT", help="a book; show beside the model's text how this one goes on"
     )
     g = p.add_argument_group("machine")
-    g.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

@@ -218,7 +218,7 @@ def parser():
     p.add_argument("--num_samples", type=cli.positive_int, default=TEXTS, help="texts at each temperature, at most")
     p.add_argument("--length", type=cli.positive_int, default=LENGTH, help="characters of a text, after its prompt")
     p.add_argument("--output", metavar="FILE", help="of the numbers; by default markup.json in the first run's folder")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

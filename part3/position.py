@@ -119,7 +119,7 @@ def parser():
     )
     p.add_argument("--output", metavar="FILE", help="of the numbers; by default memory.json in the first run's folder")
     p.add_argument("--figures", metavar="FOLDER", help="of the figure; by default that of --output")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

@@ -62,7 +62,7 @@ def parser(prog, description, name):
     p.add_argument("--seed", type=cli.natural, default=1, help="of the texts")
     p.add_argument("--output", metavar="FILE", help=f"of the numbers; by default {name}.json in the run's folder")
     p.add_argument("--figures", metavar="FOLDER", help="of the figure; by default that of --output")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
-from common.checkpoint import load_checkpoint, resume
+from common.checkpoint import load_checkpoint, refuse_misfits, resume
 from common.cli import UserError
 from common.figure import draw_curves
 from common.files import write_json
@@ -170,17 +170,13 @@ def restore(checkpoint, model, optimizer, schedule, config):
     Raises:
         UserError: the checkpoint is of an older program, and lacks something.
     """
-    try:
+    with refuse_misfits():
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         schedule.load_state_dict(checkpoint["schedule"])
         model.rng.set_state(checkpoint["dropout_rng"])
         state = checkpoint["state"] and tuple(part.to(config.device) for part in checkpoint["state"])
         return Standing(**checkpoint["standing"]), state
-    except (KeyError, TypeError, ValueError, RuntimeError):
-        raise UserError(
-            "the checkpoint lacks what this program needs to go on; start a new run without --resume"
-        ) from None
 
 
 def all_of(config, data, model, optimizer, schedule, standing):

@@ -36,7 +36,7 @@ def parser():
     p.add_argument("--warm_up", type=cli.natural, nargs="+", default=[5000], help="characters before; the first is"
                    " for all settings, further ones are tried with the best of them")  # fmt: skip
     p.add_argument("--output", metavar="FILE", help="the table; by default dynamic_tuning.csv in the run's folder")
-    p.add_argument("--threads", type=cli.positive_int, default=1, help="of the CPU")
+    p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")
     p.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     return p
 

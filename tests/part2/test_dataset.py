@@ -9,6 +9,7 @@ from part2.dataset import (
     SAMPLING,
     TEST_SEED,
     VALIDATION_SEED,
+    VALIDATION_SIZE,
     AddingDataset,
     FrequencyDataset,
     random_waves,
@@ -111,6 +112,12 @@ def test_the_ceiling_is_what_aliases_leave():
     assert many == pytest.approx(1 - 0.5 * np.log(1.25 / 1.2) / np.log(100), abs=5e-4)  # .9956
     assert 0.99 < FrequencyDataset("standard").ceiling() < 1
     assert FrequencyDataset("highres").ceiling() == FrequencyDataset("async").ceiling() == 1
+
+
+def test_each_held_out_set_has_its_own_ceiling():
+    data = FrequencyDataset("standard")
+    validation = data.ceiling(VALIDATION_SIZE, VALIDATION_SEED)
+    assert validation != data.ceiling() and abs(validation - data.ceiling()) < 0.005
 
 
 def test_adding_marks_one_number_in_the_first_tenth_and_one_in_the_second_half():

@@ -2,8 +2,6 @@
 import csv
 import json
 
-import pytest
-
 from part2 import experiments, plots
 from part2.plots import DRAWINGS
 from part2.result_plots import CELLS, RESULT_FIGURES, SAMPLINGS
@@ -67,7 +65,7 @@ def test_failures_are_reported_and_bad_input_is_refused(run_script, tmp_path):
     assert status == 2 and "--to" in err  # a tiny run never takes the place of the measured table
     assert run_script(experiments.main, "--task_id", 3)[0] == 2
     assert run_script(experiments.main, "--grid", "adding", "--sampling", "async")[0] == 2
-    folder = tmp_path / "frequency-standard_LSTM_forget1_H6-batch_size-4_seed42_steps4"
+    folder = tmp_path / "frequency-standard_LSTM_forget1_H6-batch_size-4_seed42_steps4_eval2"
     folder.mkdir()
     (folder / "checkpoint.pt").write_text("nothing")
     argv = [*TINY, "--sampling", "standard", "--cell", "LSTM", "--seed", 42, "--summary_path", tmp_path]
@@ -102,6 +100,7 @@ def write(path, rows):
 
 
 def test_every_figure(tmp_path, run_script):
+    (tmp_path / "nothing").mkdir()
     status, out, err = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path / "nothing")
     assert status == 0 and "is not there yet" in out, err
     made = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -116,10 +115,34 @@ def test_every_figure(tmp_path, run_script):
     assert made == {f"{name}.{end}" for name in [*DRAWINGS, *of_results] for end in ("png", "pdf")}
 
 
-@pytest.mark.parametrize("argv", [["--to", "/dev/null/x"]])
-def test_a_folder_that_cannot_be_made(run_script, argv):
-    status, _, err = run_script(plots.main, *argv)
-    assert status == 2 and "--to" in err and err.count("\n") == 1
+def test_results_that_are_not_there_or_of_which_little_is(tmp_path, run_script):
+    for argv, word in ((["--to", "/dev/null/x"], "--to"), (["--results", tmp_path / "typo"], "--results")):
+        status, _, err = run_script(plots.main, *argv)
+        assert status == 2 and word in err and err.count("\n") == 1
+    (tmp_path / "frequency_rhythms.csv").write_text("sampling,model_type,variant,init,seed,unit,tau,s,r_on\n")
+    status, out, _ = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path)
+    assert status == 0 and "no gate_raster_trained" in out  # no gated cell has finished yet
+    for damaged in ("{}", "junk"):
+        (tmp_path / "learnability.json").write_text(damaged)
+        status, _, err = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path)
+        assert status == 2 and "learnability.json is damaged" in err and err.count("\n") == 1
+
+
+def test_other_times_and_seeds_do_not_enter_the_measured_tables(run_script, tmp_path):
+    for argv in (["--max_minutes", 1], ["--seed", 7], ["--eval_every", 7]):
+        status, _, err = run_script(experiments.main, *argv, "--summary_path", tmp_path)
+        assert status == 2 and "--to" in err and err.count("\n") == 1
+    (tmp_path / "file").touch()
+    for argv, word in ((["--to", tmp_path / "file"], "--to"), (["--input_length", 50], "--input_length")):
+        status, _, err = run_script(experiments.main, *argv, "--summary_path", tmp_path)
+        assert status == 2 and word in err and err.count("\n") == 1
+
+
+def test_a_cell_that_is_evaluated_at_other_times_is_another_cell():
+    def names(*argv):
+        return set(experiments.cells(experiments.arguments().parse_args(["--seed", "42", *argv])))
+
+    assert not names() & names("--eval_every", "7") and names() == names("--eval_every", "156")
 
 
 def test_a_call_elsewhere_takes_nothing_away(run_script, tmp_path):

@@ -49,6 +49,15 @@ def test_a_quick_run_and_its_figures(run_script, tmp_path):
     assert {"learned_rhythms.png", "rhythm_gradients.png"} <= {path.name for path in (tmp_path / "figures").iterdir()}
 
 
-def test_a_look_does_not_take_the_place_of_results(run_script):
-    status, _, err = run_script(learnability.main, "--quick")
-    assert status == 2 and "--to" in err
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["--quick"], "--to"),
+        (["--train_steps", 5], "--to"),
+        (["--quick", "--to", "x.json", "--train_steps", 3], "--train_steps"),
+        (["--to", "."], "folder"),
+    ],
+)
+def test_a_look_does_not_take_the_place_of_results(run_script, argv, word):
+    status, _, err = run_script(learnability.main, *argv)
+    assert status == 2 and word in err and err.count("\n") == 1

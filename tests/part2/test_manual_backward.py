@@ -160,3 +160,18 @@ def test_evaluation_has_no_leak_and_an_unknown_backward_is_refused():
     assert torch.equal(model.eval()(x, times), open_(x, times))
     with pytest.raises(ValueError, match="autograd or manual"):
         build("magic")
+
+
+@pytest.mark.parametrize("late", [1e5, 1e7])
+def test_the_gradient_of_tau_keeps_its_digits_at_late_times(late):
+    """In float32, where the gradient is a small difference of large sums over times; float64 is the measure."""
+    t = late + torch.linspace(0, 300, 4000, dtype=f64)
+    dk = torch.randn(len(t), 3, generator=torch.Generator().manual_seed(1), dtype=f64)
+    found = []
+    for dtype in (torch.float32, f64):
+        tau, s, r_on = (
+            torch.tensor(values, dtype=f64, requires_grad=True) for values in ([3, 7, 11], [1, 2, 3], [0.4] * 3)
+        )
+        GateFunction.apply(t, tau, s, r_on, 0.001, dtype).backward(dk.to(dtype))
+        found.append(tau.grad)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=0)

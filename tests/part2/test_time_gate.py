@@ -131,6 +131,7 @@ def test_the_parameters_stay_valid_at_a_learning_rate_that_is_far_too_large(dire
         assert (gate.r_on > 0).all() and (gate.r_on <= 1).all()
         (direction * k.sum()).backward()
         optimizer.step()
+    assert gate.s.isfinite().all()
 
 
 def test_random_rhythms():
@@ -149,6 +150,21 @@ def test_the_gate_stays_in_float64_whatever_the_model_is_cast_to():
         gate = TimeGate(3.7, 1.2, 0.6, learn=("tau",))
         before = gate(t)
         assert torch.equal(cast(gate)(t), before)
+
+
+def test_the_phase_stays_below_one():
+    gate = TimeGate(5.0, 0.1 + 0.2, 1.0, leak=0.5)
+    assert gate.phase(0.3) == 0 and gate(0.3) == 0  # rounding makes it 1, a whole period late
+    assert TimeGate(5.0).phase(-1e-20) == 0
+
+
+def test_a_gate_that_was_shut_for_good():
+    """What the docstring warns of: no sample is in an opening of r_on = 1e-6, and nothing opens it again."""
+    gate = TimeGate(5.3, 0.7123, 0.5, learn=("r_on",), leak=0.001)
+    with torch.no_grad():
+        gate.raw_r_on.fill_(-0.01)
+    gate(torch.arange(1000)).sum().backward()
+    assert gate.r_on.item() == pytest.approx(1e-6) and gate.raw_r_on.grad == 0
 
 
 def test_what_an_optimizer_carries_over_the_edge_comes_back():

@@ -220,7 +220,7 @@ def test_every_file_says_how_it_was_made(reported):
         assert content["versions"].keys() == {"python", "torch", "numpy"} and "seed" in content and "date" in content
         assert all(run["config"]["lstm_num_hidden"] == 8 for run in content["runs"].values())
         assert "txt_file" not in json.dumps(content)
-    names = {f"text_{name}.{end}" for name in ("training", "languages", "books", "memory") for end in ("png", "pdf")}
+    names = {f"text_{name}.{end}" for name in ("training", "books", "memory") for end in ("png", "pdf")}
     assert {path.name for path in figures.iterdir()} == names
 
 
