@@ -8,6 +8,7 @@ from part1.sweep_results import read_results, select
 from part2.dataset import FrequencyDataset
 from part2.flags import complete, parser
 from part2.result_plots import CELLS, PAPER, SAMPLINGS
+from part2.time_gate import R_ON_BOUNDS
 from report.latex import count, decimals, setting, table
 
 NEAR = {"tau": 0.5, "s": 1.0, "r_on": 0.1}  # where the right values are 20, 6 and .3
@@ -47,6 +48,7 @@ def frequency(results):
     values |= {
         "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
         "frequency.r_on": decimals(config.r_on, 2),
+        "frequency.shut": shut_units(results),
         "frequency.updates": rf"{100 * mean(row['share_open'] for row in gated):.1f}\,\%",
         "frequency.needed": millions(row["share_open"] * row["multiply_adds"] for row in gated),
         "frequency.all": millions(row["multiply_adds"] for row in gated),
@@ -67,6 +69,13 @@ def frequency(results):
             )
         },
     }
+
+
+def shut_units(results):
+    """How many units' openings ended at the least there is, of the first seed's phased cell at standard sampling."""
+    rows = read_results(results / "part2" / "frequency_rhythms.csv")
+    r_on = [row["r_on"] for row in select(rows, variant="phased", sampling="standard")]
+    return f"{sum(value <= R_ON_BOUNDS[0] for value in r_on)} of {len(r_on)}"
 
 
 def millions(values):
