@@ -39,7 +39,7 @@ def refuse_task(config):
 def to_do(grid, folder, config):
     """The cells of this call's share that have not finished. Says how many; with --dry_run, how each one stands."""
     mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
-    todo = {name: cell for name, cell in mine.items() if not finished(folder / name)}
+    todo = {name: cell for name, cell in mine.items() if not (finished(folder / name) and settled(folder / name, cell))}
     print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
     if config.dry_run:
         for name in mine:
@@ -50,6 +50,12 @@ def to_do(grid, folder, config):
 
 def finished(folder):
     return (folder / "result.json").exists()
+
+
+def settled(folder, cell):
+    """Whether a finished cell is so for this call too: what a shorter --max_minutes ended goes on."""
+    result = read_json(folder / "result.json")
+    return result["ended_by"] != "max_minutes" or result["config"]["max_minutes"] >= cell.max_minutes
 
 
 @contextmanager

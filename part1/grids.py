@@ -50,6 +50,7 @@ GRIDS = {
         block("RNN", [50, 100, 200], **SLOWLY),
         block("RNN", [500], **SLOWLY, seed=[42]),
         block("LSTM", [50, 100, 200, 500], init=["chrono"], curriculum=[None, 1.1]),
+        block("LSTM", [1000], init=["chrono"], curriculum=[None, 1.1], seed=[42]),
         block("LSTM", LONG[:4], init=["latch"]),
         block("LSTM", LONG[4:], init=["latch"], seed=THREE),
         block("RNN", [50], init=["orthogonal"], learning_rate=[0.0001]),
@@ -82,6 +83,9 @@ GRIDS = {
         block("LSTM", SHORT, init=["normal", "chrono"], input_dim=[1], seed=THREE, **PROTOCOL),
         block("RNN", WIDER, init=["normal", "orthogonal"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
         block("LSTM", WIDER, init=["normal", "chrono"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
+        # Chouliaras's own digits and, as far as can be told, weights and rates: one-hot, scaled by their number.
+        block("RNN", [8, 10, 14], init=["xavier"], learning_rate=[0.001, 0.0025], seed=THREE, **PROTOCOL),
+        block("LSTM", [8, 12, 14], init=["xavier"], learning_rate=[0.001, 0.0025], seed=THREE, **PROTOCOL),
     ],
     # Single runs from the first update to the last, as the reports show them.
     "curves": [
@@ -98,7 +102,6 @@ GRIDS = {
         block("RNN", LONG[1:5], init=["latch"], **FIXED),
         block("LSTM", LONG[1:4], init=["latch"], **FIXED),
         block("RNN", LONG[5:], init=["latch"], **{**FIXED, **BRIEFLY}),
-        block("LSTM", LONG[4:], init=["latch"], **{**FIXED, **BRIEFLY}),
         block("RNN", [100], init=["orthogonal"], **FIXED),
         block("LSTM", [100], init=["chrono", "forget1"], **FIXED),
     ],

@@ -139,7 +139,7 @@ def parser():
     )
     for flag in VARIED:
         g.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
-    p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this time of training")
+    p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this training time")
     workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
     p.add_argument("--table", help="where the table of results goes; by default report/results/part1/GRID.csv")

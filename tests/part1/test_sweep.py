@@ -73,6 +73,17 @@ def test_a_cell_that_was_stopped_goes_on(run_script, tmp_path):
     assert table(folder / "metrics.csv") == rows
 
 
+def test_a_cell_that_its_time_ended_goes_on_where_more_is_allowed(run_script, tmp_path):
+    argv = [*TINY, "--train_steps", 400, "--input_length", 3, "--summary_path", tmp_path, "--no_early_stop", "true"]
+    assert run_script(sweep.main, *argv, "--max_minutes", 1e-5)[0] == 0
+    (path,) = tmp_path.glob("*/result.json")
+    assert json.loads(path.read_text())["ended_by"] == "max_minutes"
+    assert "1 finished" in run_script(sweep.main, *argv, "--max_minutes", 1e-6, "--dry_run")[1]
+    assert "1 to do" in run_script(sweep.main, *argv)[1]
+    found = json.loads(path.read_text())
+    assert found["ended_by"] == "train_steps" and found["steps"] == 400
+
+
 def test_flags_may_be_left_out_of_a_block():
     found = sweep.cells([{"input_length": [10], "curriculum": [None, "none", 1.1], "reservoir": [True, False]}], 60)
     assert sorted((config.curriculum or 0, config.reservoir) for config in found.values()) == [
