@@ -19,9 +19,10 @@ from part1.sweep_results import best_rates, grouped, median_solved, select
 def draw_learning_rates(rows, reservoirs):
     """Heat maps of the updates until solved over learning rate and T; a cell says how many seeds solved. Under each T
     stands the accuracy with the recurrent weights fixed."""
-    figure, axes = new_figure(7.0, 3.0, ncols=2)
     cells = grouped(rows, "model_type", "learning_rate", "input_length")
-    for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
+    models = [model for model in ("RNN", "LSTM") if select(rows, model_type=model)]
+    figure, axes = new_figure(3.5 * len(models), 3.0, ncols=len(models), squeeze=False)
+    for axis, model_type in zip(axes[0], models, strict=True):
         of_model = select(rows, model_type=model_type)
         rates = sorted({row["learning_rate"] for row in of_model})
         lengths = sorted({row["input_length"] for row in of_model})
@@ -39,7 +40,7 @@ def draw_learning_rates(rows, reservoirs):
         axis.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axis.set(title=model_type, xlabel=LENGTH)
         axis.grid(visible=False)
-    axes[0].set_ylabel("learning rate (RMSprop)")
+    axes[0, 0].set_ylabel("learning rate (RMSprop)")
     bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
     bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
     return figure

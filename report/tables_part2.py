@@ -11,7 +11,7 @@ from part2.result_plots import CELLS, PAPER, SAMPLINGS
 from part2.time_gate import R_ON_BOUNDS
 from report.latex import count, decimals, setting, table
 
-NEAR = {"tau": 0.5, "s": 1.0, "r_on": 0.1}  # where the right values are 20, 6 and .3
+NEAR = {"tau": 0.5, "s": 0.5, "r_on": 0.1}  # where the right values are 20, 6.3 and .3
 NAMES = {"tau": r"$\tau$", "s": "$s$", "r_on": "$r_{on}$"}
 
 

@@ -148,7 +148,7 @@ def languages(results):
     for prompt in rows[names[0]]:
         cells = [f"{100 * rows[name][prompt]['name_gutenberg']:.0f}" for name in names]
         cells += [f"{100 * rows[name][prompt]['spanish_words']:.0f}" for name in names if "quijote" in name]
-        body.append([paragraph(escape(prompt), 0.25), *cells])
+        body.append([paragraph(escape(prompt), 0.22), *cells])
     both = [name for name in names if "quijote" in name]
     above = ["", rf"\multicolumn{{{len(names)}}}{{c}}{{\% name Gutenberg}}"]
     above += [rf"\multicolumn{{{len(both)}}}{{c}}{{\% Spanish}}"]
