@@ -3,30 +3,50 @@
 
 import csv
 
+from common.cli import UserError
 from common.files import replacing
 from common.run import read_table
 
 
-def write_cells(path, columns, cells):
+def write_cells(path, columns, cells, keep_others=False):
     """Write a table of cells, each with rows that begin with what tells it from the others.
 
-    What the table has already of a cell that is not finished here is kept, as long as the columns are the same: a sweep
-    that has only begun takes nothing away from the results of another machine.
+    What the table has already of a cell that is not finished here is kept: a sweep that has only begun takes nothing
+    away from the results of another machine. What is none of the cells goes, unless keep_others.
 
     Args:
         path: of the table; its folder is made.
         columns: names.
         cells: {values of the first columns: rows of values, or None where the cell is not finished here}, in order.
+
+    Raises:
+        UserError: see refuse_another_table.
     """
+    refuse_another_table(path, columns)
     path.parent.mkdir(parents=True, exist_ok=True)
-    old = {}
+    words = {tuple("" if value is None else str(value) for value in key): key for key in cells}  # as they are read
+    num_keys, old = len(next(iter(words), ())), {}
     for row in read_table(path) if path.exists() else []:
-        if list(row) == list(columns):
-            values = list(row.values())
-            old.setdefault(tuple(values[: len(next(iter(cells), ()))]), []).append(values)
+        values = list(row.values())
+        old.setdefault(tuple(values[:num_keys]), []).append(values)
     with replacing(path) as f:
         table = csv.writer(f, lineterminator="\n")
         table.writerow(columns)
-        for key, rows in cells.items():
-            words = tuple("" if value is None else str(value) for value in key)  # as they are read
-            table.writerows(old.get(words, []) if rows is None else rows)
+        for key in words:
+            rows = cells[words[key]]
+            table.writerows(old.get(key, []) if rows is None else rows)
+        for key, rows in old.items() if keep_others else ():
+            table.writerows([] if key in words else rows)
+
+
+def refuse_another_table(path, columns):
+    """Raises UserError where there is a file that is no table of these columns: it would be lost."""
+    if not path.exists():
+        return
+    try:
+        with open(path, encoding="utf-8", newline="") as f:
+            header = next(csv.reader(f), [])
+    except (UnicodeDecodeError, csv.Error, IsADirectoryError):
+        header = []
+    if header != list(columns):
+        raise UserError(f"{path} is there and is another table; move it away or choose another path")

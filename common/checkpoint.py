@@ -43,7 +43,9 @@ def load_checkpoint(path, kind):
         raise UserError(f"{path} is damaged or not a checkpoint; use another, such as best.pt beside it")
     if not isinstance(checkpoint, dict) or checkpoint.get("kind") != kind:
         raise UserError(f"{path} is not a checkpoint of {kind}; give one that its own train script wrote")
-    if not {"format", "config", "model"} <= checkpoint.keys() or not isinstance(checkpoint["format"], int):
+    if not {"format", "config", "model"} <= checkpoint.keys() or not (
+        isinstance(checkpoint["format"], int) and isinstance(checkpoint["config"], dict)
+    ):
         raise UserError(f"{path} lacks parts of a checkpoint; use another, such as best.pt beside it")
     if checkpoint["format"] > FORMAT:
         raise UserError(f"{path} has format {checkpoint['format']}, newer than this program's {FORMAT}; update it")
@@ -96,4 +98,5 @@ def settle_config(config, given, checkpoint, may_differ):
     kept = {name: getattr(config, name) for name in given & may_differ}
     if "device" not in given and not is_device(saved.get("device", "cpu")):
         kept["device"] = default_device()  # saved on a GPU that is not here
-    return argparse.Namespace(**{**saved, **kept})
+    defaults = {name: value for name, value in vars(config).items() if name != "resume"}  # of flags that are newer
+    return argparse.Namespace(**{**defaults, **saved, **kept})

@@ -150,7 +150,6 @@ def as_number(text):
     return number
 
 
-threads = whole(1, 1024)
 positive_int = whole(1)
 threads = whole(1, 1024)
 natural = whole(0, 2**62)  # seeds above all

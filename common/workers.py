@@ -21,6 +21,8 @@ from common.memory import keep_memory
 from common.run import read_json
 from common.signals import StopRequest
 
+HOW = {"max_minutes", "device", "threads", "print_every", "summary_path"}  # flags in which a result may differ
+
 
 def add_flags(p):
     """The flags that say which part of a grid is done, and how."""
@@ -39,7 +41,7 @@ def refuse_task(config):
 def to_do(grid, folder, config):
     """The cells of this call's share that have not finished. Says how many; with --dry_run, how each one stands."""
     mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
-    todo = {name: cell for name, cell in mine.items() if not (finished(folder / name) and settled(folder / name, cell))}
+    todo = {name: cell for name, cell in mine.items() if not settled(folder / name, cell)}
     print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
     if config.dry_run:
         for name in mine:
@@ -48,14 +50,35 @@ def to_do(grid, folder, config):
     return todo
 
 
+def result_of(folder):
+    """A cell's result, or None where it has none that can be read: then it goes on from its checkpoint."""
+    try:
+        result = read_json(folder / "result.json")
+        return result if result["config"] and result["ended_by"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def finished(folder):
-    return (folder / "result.json").exists()
+    return result_of(folder) is not None
 
 
 def settled(folder, cell):
-    """Whether a finished cell is so for this call too: what a shorter --max_minutes ended goes on."""
-    result = read_json(folder / "result.json")
-    return result["ended_by"] != "max_minutes" or result["config"]["max_minutes"] >= cell.max_minutes
+    """Whether a cell is finished for this call too: what a shorter --max_minutes ended goes on.
+
+    Raises:
+        UserError: the folder holds a run with another configuration.
+    """
+    result = result_of(folder)
+    if result is None:
+        return False
+    saved = result["config"]
+    for flag, value in vars(cell).items():
+        if flag not in HOW and saved.get(flag, value) != value:
+            raise UserError(
+                f"{folder} holds a run with --{flag} {saved[flag]}, not {value}; choose another --summary_path"
+            )
+    return result["ended_by"] != "max_minutes" or saved["max_minutes"] >= cell.max_minutes
 
 
 @contextmanager
@@ -63,7 +86,11 @@ def in_folder(folder, kind):
     """What a cell prints goes to log.txt in its folder; gives its checkpoint, or None where it begins."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-        yield load_checkpoint(folder, kind) if (folder / "checkpoint.pt").exists() else None
+        try:
+            checkpoint = load_checkpoint(folder, kind) if (folder / "checkpoint.pt").exists() else None
+        except UserError as error:
+            raise UserError(f"{error}; or remove {folder}, and the next call begins it anew") from None
+        yield checkpoint
 
 
 def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
@@ -89,7 +116,9 @@ def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
             name, error = futures[future], future.exception()
             if error:
                 failed[name] = str(error) or type(error).__name__
-            if error or future.result() == 0:
+            elif future.result() and not stop:
+                failed[name] = f"ended with status {future.result()}"
+            if name in failed or future.result() == 0:
                 tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
                 bar.update()
                 after_each()
@@ -107,7 +136,7 @@ def begin_worker(event):
 
 
 def unless_stopping(run_cell, config, folder):
-    """In a worker: run a cell, but for those that are still to come when the signal does."""
+    """In a worker: run a cell, unless a signal has come."""
     return 128 + signal.SIGTERM if stopping.is_set() else run_cell(config, folder)
 
 

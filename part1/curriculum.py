@@ -27,5 +27,5 @@ class Curriculum:
         """Take notice of a training batch's accuracy; T grows by the factor, and by one at least."""
         self.streak = self.streak + 1 if accuracy >= REACHED else 0
         if self.streak >= IN_A_ROW and self.length < config.input_length:
-            self.length = min(max(int(self.length * config.curriculum), self.length + 1), config.input_length)
+            self.length = min(max(int(round(self.length * config.curriculum, 6)), self.length + 1), config.input_length)
             self.streak = 0

@@ -96,7 +96,7 @@ def all_palindromes(seq_length):
 
 def split_last(palindromes):
     digits = torch.from_numpy(palindromes)
-    return digits[:, :-1].float(), digits[:, -1]
+    return digits[:, :-1].float(), digits[:, -1].clone()  # a view would keep all digits in memory
 
 
 def encode(digits, input_dim):

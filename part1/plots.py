@@ -66,7 +66,12 @@ def draw_all(results, to):
         if missing:
             print(f"{figure}: left out, {', '.join(missing)} missing")
             continue
-        save_both(draw(*(read(results / name) for name in needs)), to / figure)
+        try:
+            drawn = draw(*(read(results / name) for name in needs))
+        except (KeyError, IndexError, TypeError, ValueError):  # tables of which only a part is there
+            print(f"{figure}: left out, {', '.join(needs)} not complete or of another program")
+            continue
+        save_both(drawn, to / figure)
         print(f"see {to / figure}.png")
     return 0
 

@@ -8,7 +8,7 @@
 Each cell of the grid is one run folder below --summary_path, named by its configuration, with its own log.txt and
 result.json. A cell that was stopped halfway goes on from its checkpoint; one that failed is reported and tried again by
 the next call; one whose loss is no longer finite has that as its result. Calls with --task_id 0 ... N-1 and --num_tasks
-N own disjoint cells, so a job array needs no lock.
+N own disjoint cells, so a job array needs no lock; two other calls on one folder at a time may meet in a cell.
 """
 
 import sys
@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 import itertools
 
 from common import cli, workers
-from common.cells import write_cells
+from common.cells import refuse_another_table, write_cells
 from common.cli import UserError
 from common.run import read_json, read_table
 from common.training import NotFinite
@@ -35,6 +35,7 @@ VARIED = (
 MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", "test_size", "seconds", "date")
 SETTINGS = ("eval_every", "max_minutes", "backward", "threads", "device")  # the same in all cells of a grid
 VERSIONS = ("python", "torch", "numpy")
+COLUMNS = [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS]
 LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
@@ -51,13 +52,16 @@ def cells(blocks, max_minutes):
             config = flags.parser().parse_args([*argv, "--max_minutes", str(max_minutes)])
             config.input_length = config.input_length[0]
             flags.complete(config)
-            found[cell_name(config)] = config
+            name = cell_name(config)
+            if varied(found.get(name, config)) != varied(config):
+                raise UserError(f"two cells would share the folder {name}: their values are too close")
+            found[name] = config
     return found
 
 
 def words(flag, value):
     """A flag and its value as a command line has them: True or "true" is a bare flag; None, False or "none" is none."""
-    if value is None or value is False or value == "none":
+    if value is None or value is False or value in ("none", "false"):
         return []
     return [f"--{flag}"] if value is True or value == "true" else [f"--{flag}", str(value)]
 
@@ -83,13 +87,10 @@ def outcome(result):
     return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
 
 
-def write_table(path, folder, grid):
+def write_table(path, folder, grid, keep_others=False):
     """One row a cell: what was varied, what was measured, and how: the other settings, the versions."""
-    write_cells(
-        path,
-        [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS],
-        {varied(config): rows_of(folder / name, varied(config)) for name, config in grid.items()},
-    )
+    rows = {varied(config): rows_of(folder / name, varied(config)) for name, config in grid.items()}
+    write_cells(path, COLUMNS, rows, keep_others)
 
 
 def varied(config):
@@ -135,7 +136,7 @@ def parser():
     p = cli.Parser(prog="sweep.py", description="Run train.py over a grid; what is finished is not run again.")
     p.add_argument("--grid", choices=GRIDS, help="a named grid of grids.py; else give the values yourself:")
     g = p.add_argument_group(
-        "cells", "Several values of train.py's flags: none leaves a flag out, true is a bare flag."
+        "cells", "Several values of train.py's flags: none or false leaves a flag out, true is a bare flag."
     )
     for flag in VARIED:
         g.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
@@ -154,15 +155,17 @@ def main(argv=None):
     workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
+    table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
+    if table:
+        refuse_another_table(table, COLUMNS)
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
-    table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
     finished = []
     while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
         finished = there
-        write_table(table, folder, grid)
+        write_table(table, folder, grid, keep_others=config.grid is None)
         if config.grid in WITH_CURVES:
             write_curves(table.with_name(f"{table.stem}_curves.csv"), folder, grid)
     if finished:

@@ -22,6 +22,7 @@ import json
 import torch
 
 from common import cli
+from common.cli import UserError
 from common.files import replacing
 from common.machine import today, versions
 from part1 import train
@@ -93,6 +94,11 @@ def main(argv=None):
         print(f"{kind(trained)}: of h({config.trained_length}), the first digit explains", end=" ")
         print(
             " before and ".join(f"{networks[kind(trained)][when]['explained'][-1]:.3f}" for when in ("before", "after"))
+        )
+    if not networks:
+        raise UserError(
+            f"no network in {config.summary_path} has solved T = {config.trained_length};"
+            f" train some: python part1/sweep.py --input_length {config.trained_length} --init latch --input_dim 10"
         )
     Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     about = {"digits": digits[0].int().tolist(), "test_size": len(digits), "versions": versions(), "date": today()}

@@ -59,18 +59,17 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in ("W_ph", "b_p"))
     optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.learning_rate)
-    standing = Standing()
+    standing, curriculum = Standing(), Curriculum.begin(config)
     if checkpoint:
         with refuse_misfits():
             model.load_state_dict(checkpoint["model"])
             optimizer.load_state_dict(checkpoint["optimizer"])
-            standing = Standing(**checkpoint["standing"])
+            standing, curriculum = Standing(**checkpoint["standing"]), Curriculum(**checkpoint["curriculum"])
         ended_by = standing.ended_by(config)
         if ended_by and has_result(folder, standing.step):
             flag = "no_early_stop" if ended_by == "solved" else ended_by
             print(f"nothing to do: {folder} has ended at update {standing.step} ({ended_by}); --{flag} lets it go on")
             return folder, 0
-    curriculum = Curriculum(**checkpoint["curriculum"]) if checkpoint else Curriculum.begin(config)
     test_set = PalindromeDataset(config.input_length + 1).test_set()
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)

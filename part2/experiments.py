@@ -23,7 +23,7 @@ import functools
 from common import cli, workers
 from common.cells import write_cells
 from common.cli import UserError
-from common.run import read_json, read_table
+from common.run import read_table
 from part2.dataset import SAMPLING
 from part2.flags import complete, parser, timed_name
 from part2.train_timed import train
@@ -106,7 +106,7 @@ def outcome(result):
 def write_results(folder, cells, table, curves, rhythms):
     """The three tables: a row for each finished cell, for each of its evaluations, and for each of its units. Returns
     how many cells are finished."""
-    found = {about(vars(config)): result_of(folder / name) for name, config in cells.items()}
+    found = {about(vars(config)): workers.result_of(folder / name) for name, config in cells.items()}
     of_cells = {key: found[key] and [row_of(key, found[key])] for key in found}
     write_cells(table, [*ABOUT, *MEASURED, *SETTINGS, *VERSIONS], of_cells)
     points = {about(vars(config)): curve_of(folder / name) for name, config in cells.items()}
@@ -122,11 +122,6 @@ def about(config):
     return tuple(config.get(name, "") for name in ABOUT)
 
 
-def result_of(folder):
-    """A cell's result, or None where it has not finished."""
-    return read_json(folder / "result.json") if (folder / "result.json").exists() else None
-
-
 def row_of(key, result):
     measured = [result.get(name, "") for name in MEASURED]
     return [*key, *measured, *(as_word(result["config"].get(name)) for name in SETTINGS),
@@ -140,7 +135,7 @@ def as_word(value):
 
 def curve_of(folder):
     """(step, accuracy, loss) of each evaluation of a finished cell."""
-    if not (folder / "result.json").exists():
+    if not workers.finished(folder):
         return None
     rows = [row for row in read_table(folder / "metrics.csv") if row["validation_loss"]]
     names = ("validation_accuracy", "validation_loss")

@@ -6,6 +6,7 @@ here have, with the file that they stand in. T is the number of inputs everywher
 palindrome's digits, one is subtracted.
 """
 
+from pathlib import Path
 from statistics import mean
 
 from common.run import read_json
@@ -179,13 +180,14 @@ ROWS = [
 def comparison(results):
     found = Results(results)
     body = [
-        [document, where, paragraph(theirs, 0.24), paragraph(ours(found), 0.34), rf"\texttt{{{escape(file)}}}"]
+        [document, where, paragraph(theirs, 0.27), paragraph(ours(found), 0.42), escape(Path(file).stem)]
         for document, where, theirs, ours, file in ROWS
     ]  # fmt: skip
-    header = ["document", "where", "found", "here", r"in \texttt{report/results}"]
+    header = ["document", "where", "found", "here", "results"]
     caption = (
         "Row by row; $T$ counts inputs, one less than the digits that the reports count. Shares are seeds that solve a"
         " length, with the median of their updates; digits are scalars and the initialisation the default unless said."
+        r" The last column is the file in \code{report/results/part1} or \code{part3}."
     )
     return {
         "tables": {

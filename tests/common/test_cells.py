@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: MIT
+import pytest
+
 from common.cells import write_cells
+from common.cli import UserError
 
 COLUMNS = ["cell", "seed", "accuracy"]
 
 
-def test_what_is_not_here_is_kept_and_what_is_no_cell_goes(tmp_path):
+def test_what_is_not_here_is_kept_and_what_is_no_cell_goes_unless_it_is_wanted(tmp_path):
     path = tmp_path / "new" / "table.csv"
     write_cells(path, COLUMNS, {("RNN", 1): [["RNN", 1, 0.5], ["RNN", 1, 0.6]], ("LSTM", None): [["LSTM", None, 1]]})
     assert path.read_text() == "cell,seed,accuracy\nRNN,1,0.5\nRNN,1,0.6\nLSTM,,1\n"
     write_cells(path, COLUMNS, {("LSTM", None): None, ("RNN", 1): None, ("RNN", 2): [["RNN", 2, 0.7]]})
     assert path.read_text() == "cell,seed,accuracy\nLSTM,,1\nRNN,1,0.5\nRNN,1,0.6\nRNN,2,0.7\n"
+    write_cells(path, COLUMNS, {("RNN", 3): [["RNN", 3, 0.8]], ("RNN", 2): None}, keep_others=True)
+    assert path.read_text() == "cell,seed,accuracy\nRNN,3,0.8\nRNN,2,0.7\nLSTM,,1\nRNN,1,0.5\nRNN,1,0.6\n"
     write_cells(path, COLUMNS, {("RNN", 2): None, ("RNN", 3): None})
-    assert path.read_text() == "cell,seed,accuracy\nRNN,2,0.7\n"
-    write_cells(path, [*COLUMNS, "date"], {("RNN", 2): None})  # other columns: nothing to go by
-    assert path.read_text() == "cell,seed,accuracy,date\n"
+    assert path.read_text() == "cell,seed,accuracy\nRNN,2,0.7\nRNN,3,0.8\n"
+
+
+@pytest.mark.parametrize("content", [b"dear diary\n", b"cell,seed,accuracy,date\n", b"\xff\xfe\x00", b""])
+def test_a_file_that_is_another_table_is_never_replaced(tmp_path, content):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="another table"):
+        write_cells(path, COLUMNS, {("RNN", 1): [["RNN", 1, 0.5]]})
+    assert path.read_bytes() == content

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
+from common import workers
 from part1 import sweep, train
 from part1.grids import GRIDS
 
@@ -169,9 +171,49 @@ def test_a_sweep_that_has_begun_keeps_the_rows_of_another_machine(run_script, tm
     for row in (*before, *after):
         del row["seconds"], row["date"]
     assert after == before
-    other = [*TINY, "--input_length", 3, "--curriculum", "none", "--table", tmp_path / "table.csv"]
+    other = [*TINY, "--input_length", 4, "--curriculum", "none", "--table", tmp_path / "table.csv"]
     assert run_script(sweep.main, *other, "--summary_path", tmp_path / "elsewhere")[0] == 0
-    assert len(table(tmp_path / "table.csv")) == 1  # rows of cells that are not of this grid go
+    assert len(table(tmp_path / "table.csv")) == 5  # what another call wrote there stays
+
+
+def test_another_file_in_the_place_of_the_table_is_found_before_anything_is_trained(run_script, tmp_path):
+    diary = tmp_path / "diary.csv"
+    diary.write_text("Monday\n")
+    argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path / "cells", "--table", diary]
+    status, _, err = run_script(sweep.main, *argv)
+    assert status == 2 and "another table" in err and diary.read_text() == "Monday\n"
+    assert not (tmp_path / "cells").exists()
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "{}", "[]", "null"])
+def test_a_damaged_result_is_made_anew(run_script, tmp_path, damaged):
+    argv = [*TINY, "--input_length", 3, "--seed", 1, 2, "--summary_path", tmp_path]
+    assert run_script(sweep.main, *argv)[0] == 0
+    path = next(tmp_path.glob("*/result.json"))
+    path.write_text(damaged)
+    assert "1 finished, 1 to do" in run_script(sweep.main, *argv, "--dry_run")[1]
+    assert run_script(sweep.main, *argv)[0] == 0 and json.loads(path.read_text())["steps"] == 4
+
+
+def test_a_row_is_of_the_run_that_its_folder_holds(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path]
+    assert run_script(sweep.main, *argv, "--learning_rate", 0.05)[0] == 0
+    status, _, err = run_script(sweep.main, *argv, "--learning_rate", 0.05000001)  # the same name
+    assert status == 2 and "--learning_rate 0.05," in err and "--summary_path" in err and err.count("\n") == 1
+    status, _, err = run_script(sweep.main, *argv, "--learning_rate", 0.001, 0.0010000001)
+    assert status == 2 and "too close" in err and err.count("\n") == 1
+
+
+def test_a_cell_that_ends_without_a_result_is_named(monkeypatch):
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, number, mp_context, initializer, initargs):
+            super().__init__(number)
+            initializer(*initargs)
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(workers.signal, "signal", lambda *arguments: None)
+    failed, status = workers.run_all({"cell": None}, Path(), 1, lambda config, folder: 143, str)
+    assert failed == {"cell": "ended with status 143"} and workers.exit_status(failed, status) == 1
 
 
 def test_a_cell_whose_loss_is_no_longer_finite_is_a_result(run_script, tmp_path):

@@ -12,6 +12,7 @@ import torch
 from common.run import read_json
 from part1 import train
 from part1.curriculum import Curriculum
+from part1.dataset import PalindromeDataset, num_palindromes
 from part1.evaluation import Standing
 from part1.manual_backward import LSTMFunction, RNNFunction
 
@@ -380,9 +381,23 @@ def test_a_curriculum_reaches_the_full_length_and_resumes_where_it_was(tiny, run
     whole, part = tiny(*flags, "--train_steps", 200), tiny(*flags, "--train_steps", 90)
     state = torch.load(part / "checkpoint.pt", weights_only=True)["curriculum"]
     assert 5 < state["length"] < 8 or state["streak"] > 0
+    assert read_json(part / "result.json")["test_size"] == min(num_palindromes(9), 10_000)  # at the full length
     assert run_script(train.main, "--resume", part, "--train_steps", 200)[0] == 0
     assert same(weights(whole), weights(part))
     assert torch.load(whole / "checkpoint.pt", weights_only=True)["curriculum"]["length"] == 8
+
+
+def test_a_curriculum_trains_on_short_palindromes_first(tiny, monkeypatch):
+    seen, batch = [], PalindromeDataset.batch
+
+    def watched(self, *where):
+        seen.append(self.seq_length - 1)
+        return batch(self, *where)
+
+    monkeypatch.setattr(PalindromeDataset, "batch", watched)
+    flags = ["--input_dim", 10, "--num_hidden", 32, "--learning_rate", 0.01, "--batch_size", 64, "--no_early_stop"]
+    tiny(*flags, "--input_length", 8, "--curriculum", 1.2, "--train_steps", 200)
+    assert seen[0] == 5 and seen[-1] == 8 and seen == sorted(seen) and set(seen) == {5, 6, 7, 8}
 
 
 def test_weights_that_are_not_finite_never_replace_good_ones(tmp_path, run_script):
