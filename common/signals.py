@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Ctrl-C and SIGTERM as a request that a loop hears between two updates, so that it can save before it leaves."""
 
+import multiprocessing
 import os
 import shlex
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 class StopRequest:
@@ -47,8 +49,10 @@ class StopRequest:
 
     def leave(self, step, folder):
         """Say how to go on; returns the exit status."""
-        command = f"python {shlex.quote(sys.argv[0])} --resume {shlex.quote(str(folder))}"
-        print(f"stopped after update {step}; to go on: {command}")
+        way_on = f"python {shlex.quote(sys.argv[0])} --resume {shlex.quote(str(folder))}"
+        if multiprocessing.parent_process():  # a sweep's worker
+            way_on = f"the same call of {Path(sys.argv[0]).name}"
+        print(f"stopped after update {step}; to go on: {way_on}")
         return self.status
 
     @property

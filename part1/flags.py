@@ -49,7 +49,7 @@ def add_flags(p, inits):
     g.add_argument("--seed", type=cli.natural, default=42, help="of the weights and the palindromes")
     g.add_argument(
         "--curriculum",
-        type=cli.real(1),
+        type=cli.real(1, 1000),
         metavar="FACTOR",
         help="start with short palindromes; T grows by this factor whenever ten batches in a row reach .98",
     )

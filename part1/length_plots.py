@@ -37,6 +37,7 @@ NETWORKS = {  # line and marker of a network_label, the same for both cells
     "forget1": (dict(color="#cc79a7", linestyle=(0, (5, 1))), "v"),
     "orthogonal + curriculum": (CURRICULUM, "s"),
     "chrono + curriculum": (CURRICULUM, "s"),
+    "chrono, rate 0.03": (dict(color="#0072b2", linestyle="-."), "^"),
     "orthogonal + curriculum, Adam": (dict(color="#0072b2", linestyle="-."), "^"),
 }
 OTHER = (dict(color="#e69f00", linestyle="-"), "x")

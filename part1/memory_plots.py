@@ -9,6 +9,7 @@ from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
 LEAST_LOSS = 1e-4  # nats: what is below is not drawn
+LINES = ["-", "--", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (8, 2))]  # of networks, told apart in greyscale
 BEFORE = dict(color="grey", linestyle=":", linewidth=0.8)  # training
 
 
@@ -34,7 +35,7 @@ def draw_single_runs(rows):
                 continue
             column[0].plot(steps, smooth([row["accuracy"] for row in group]), linestyle=style, label=label)
             column[1].plot(steps, smooth([row["loss"] for row in group]), linestyle=style)
-        column[0].axhline(CHANCE, color="grey", linewidth=0.8)
+        column[0].axhline(CHANCE, color="grey", linewidth=0.8, label="chance")
         column[0].set_title(title, fontsize=9)
         column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))
         column[1].legend(
@@ -73,10 +74,10 @@ def draw_traces(found):
 def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
     figure, (above, below) = new_figure(3.5, 5.4, nrows=2)
-    for label, network in found["networks"].items():
+    for (label, network), style in zip(found["networks"].items(), LINES, strict=False):
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
-        (line,) = above.plot(steps, after["explained"], label=label)
+        (line,) = above.plot(steps, after["explained"], linestyle=style, label=label)
         above.plot(steps, before["explained"], **BEFORE)
         below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=line.get_linestyle())
         below.plot(ranks, before["singular_values"], **BEFORE)

@@ -93,7 +93,7 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     norms = sorted({row["max_norm"] for row in clipping})
     placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
     draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
-    right.set_xlabel("max_norm (gradients are cut to it)")
+    right.set(xlabel="max_norm (gradients are clipped to it)", ylabel="updates until solved")
     updates_axis(right)
     said = reservoir_said(reservoirs, **same(clipping[0]))
     right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)

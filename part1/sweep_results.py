@@ -49,9 +49,10 @@ def curve(rows, x, measure):
 
 
 def network_label(row):
-    """An initialisation and what helps it, as a legend has them."""
+    """An initialisation and what helps it, as a legend has them: a curriculum, Adam, a rate above the default."""
     label = f"{row['init']}" + " + curriculum" * (row["curriculum"] is not None)
-    return label + ", Adam" * (row["optimizer"] == "adam")
+    label += ", Adam" * (row["optimizer"] == "adam")
+    return label + (f", rate {row['learning_rate']:g}" if row["learning_rate"] > 0.001 else "")
 
 
 def best_rates(rows):

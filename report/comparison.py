@@ -180,7 +180,7 @@ ROWS = [
 def comparison(results):
     found = Results(results)
     body = [
-        [document, where, paragraph(theirs, 0.27), paragraph(ours(found), 0.42), escape(Path(file).stem)]
+        [document, where, paragraph(theirs, 0.26), paragraph(ours(found), 0.39), escape(Path(file).stem)]
         for document, where, theirs, ours, file in ROWS
     ]  # fmt: skip
     header = ["document", "where", "found", "here", "results"]

@@ -14,6 +14,7 @@ from report.latex import count, decimals, paragraph, power, setting, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 SHOWN = (5, 8, 10, 12, 15, 20, 30, 40, 50)  # T in the tables; the figures and the results have all
+LARGER = (10, 15)  # T shown of the larger batches
 NAMES = {"sgd": "SGD", "momentum": "momentum .9", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
 
 
@@ -164,7 +165,7 @@ def protocols(results):
     body = []
     for B in (128, 256, 512):
         of_batch = select(rows, batch_size=B)
-        for T in [T for T in SHOWN if select(of_batch, input_length=T)]:
+        for T in [T for T in (SHOWN if B == 128 else LARGER) if select(of_batch, input_length=T)]:
             groups = [select(of_batch, input_length=T, model_type=cell, init=init) for cell, init in kinds]
             cells = [decimals(mean(row["training_accuracy"] for row in group), 2) if group else "" for group in groups]
             body.append([str(B), str(T), *cells])

@@ -23,7 +23,7 @@ def of_cell(rows, cell):
 def spread(values, digits):
     """Mean, standard deviation and number of seeds."""
     text = f"{mean(values):.{digits}f}"
-    return (rf"{text} $\pm$ {stdev(values):.{digits}f}" if len(values) > 1 else text) + f" ({len(values)})"
+    return (rf"{text} $\pm$ {decimals(stdev(values), digits)}" if len(values) > 1 else text) + f" ({len(values)})"
 
 
 def frequency(results):
@@ -37,7 +37,7 @@ def frequency(results):
             values |= {f"frequency.{sampling}.{label}": rf"{mean(percent):.1f}\,\%"} if percent else {}
         body.append(cells)
     body.append(None)
-    for place, label in enumerate(("the paper's notebook, time gate", "its LSTM")):
+    for place, label in enumerate(("notebook: time gate", "notebook: LSTM")):
         body.append([label, *(f"{PAPER[sampling][place]:.1f}" for sampling in SAMPLINGS)])
     header = ["", *SAMPLINGS.values()]
     caption = "Frequency discrimination: held-out accuracy in per cent, mean, standard deviation and (seeds)."

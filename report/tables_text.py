@@ -126,11 +126,11 @@ def markup(results):
 
 
 def source(results):
-    """Generated LaTeX and HTML, 250 characters of each model's first text at temperature .5."""
+    """Generated LaTeX and HTML, 180 characters of each model's first text at temperature .5."""
     body = []
     for name, run in read(results, "markup")["runs"].items():
         sample = next(sample for sample in run["samples"] if sample["temperature"] == 0.5)
-        text = rf"\texttt{{{breakable(sample['prompt'])}$\triangleright${breakable(sample['text'][:250])}}}"
+        text = rf"\texttt{{{breakable(sample['prompt'])}$\triangleright${breakable(sample['text'][:180])}}}"
         body.append([SOURCES[name], paragraph(text, 0.85)])
     caption = "Generated source at temperature .5, after the beginning that it was given, up to $\\triangleright$."
     return table("source", caption, "part3/experiments.py", "ll", ["", ""], body, size="scriptsize")
@@ -152,7 +152,7 @@ def languages(results):
     both = [name for name in names if "quijote" in name]
     above = ["", rf"\multicolumn{{{len(names)}}}{{c}}{{\% name Gutenberg}}"]
     above += [rf"\multicolumn{{{len(both)}}}{{c}}{{\% Spanish}}"]
-    header = ["prompt", *(paragraph(LANGUAGES[name], 0.1) for name in names + both)]
+    header = ["prompt", *(paragraph(LANGUAGES[name], 0.09) for name in names + both)]
     updates = [f"{LANGUAGES[name]} {count(found['runs'][name]['step'])}" for name in names]
     caption = (
         rf"Two languages: of {found['texts']} texts of {found['length']} characters after each prompt (temperature .5),"

@@ -16,7 +16,7 @@ from part1.sweep import MEASURED, VARIED
 def row(**values):
     usual = dict.fromkeys((*VARIED, *MEASURED), None)
     usual |= dict(model_type="RNN", input_length=10, init="orthogonal", input_dim=10, seed=1, train_steps=5000)
-    return usual | dict(test_accuracy=1.0, solved_at=100) | values
+    return usual | dict(learning_rate=0.001, test_accuracy=1.0, solved_at=100) | values
 
 
 def write(path, rows):
@@ -80,6 +80,19 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
     assert "transfer: left out, transfer.csv missing" in out
     with pytest.raises(UserError, match="no results in"):
         plots.main(["--results", str(tmp_path)])
+
+
+@pytest.mark.parametrize("damaged", ["optimizers.csv", "capacity.csv", "learning_rates.csv", "traces.json"])
+def test_a_table_of_which_little_is_there_stops_no_other_figure(results, tmp_path, run_script, damaged):
+    path = results / damaged
+    path.write_text(path.read_text().splitlines()[0] + "\n" if path.suffix == ".csv" else "{}")
+    status, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
+    assert status == 0 and f"left out, {damaged}" in out and "explained" in out and "see" in out.splitlines()[0]
+
+
+def test_networks_are_named_by_what_helps_them():
+    assert sweep_results.network_label(row(init="chrono", learning_rate=0.03)) == "chrono, rate 0.03"
+    assert sweep_results.network_label(row(curriculum=1.1, optimizer="adam")) == "orthogonal + curriculum, Adam"
 
 
 def test_numbers_are_read_as_numbers(results):
