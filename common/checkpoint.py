@@ -62,7 +62,9 @@ def refuse_misfits():
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
-        raise UserError("the checkpoint does not fit this program; start a new run without --resume") from None
+        raise UserError(
+            "the checkpoint lacks what this program needs, or does not fit it; start a new run without --resume"
+        ) from None
 
 
 def checkpoint_path(path):
