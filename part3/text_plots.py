@@ -144,9 +144,8 @@ def main(argv=None):
         raise UserError(f"no results in {results}; make them with: python part3/experiments.py report")
     to.mkdir(parents=True, exist_ok=True)
     for name, (file, draw) in there.items():
-        if figure := draw(read_json(file)):
-            save_both(figure, to / f"{name}.png")
-            print(to / f"{name}.png")
+        save_both(draw(read_json(file)), to / f"{name}.png")
+        print(to / f"{name}.png")
     return 0
 
 
