@@ -4,7 +4,8 @@
 python part1/sweep.py --grid reach --workers 2
 python part1/transfer.py
 
-It reads the cells of the grid `reach` with T = 100 that have finished, and writes one row a network and length.
+It reads the cells of the grid `reach` with T = 100 that have finished, and writes one row a network and length. Rows of
+networks and lengths that are not tested now stay as they are.
 """
 
 import sys
@@ -13,15 +14,14 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import csv
 from argparse import Namespace
 
 from tqdm import tqdm
 
 from common import cli
+from common.cells import refuse_another_table, write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import replacing
 from common.machine import today, versions
 from common.run import read_json
 from part1 import train
@@ -30,9 +30,8 @@ from part1.evaluation import share_right
 from part1.grids import GRIDS, LONG
 from part1.sweep import RESULTS, cells
 
-# Of the configuration.
-KEPT = ("model_type", "init", "curriculum", "optimizer", "learning_rate", "seed", "input_length")
-COLUMNS = [*KEPT, "solved_at", "trained", "test_length", "test_size", "accuracy", "torch", "date"]
+NETWORK = ("model_type", "init", "curriculum", "optimizer", "learning_rate", "seed", "input_length")  # as trained
+COLUMNS = [*NETWORK, "test_length", "test_size", "solved_at", "trained", "accuracy", "torch", "date"]
 
 
 def trained_runs(summary_path, length):
@@ -74,8 +73,10 @@ def parser():
 def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
+    table = Path(config.to)
+    refuse_another_table(table, COLUMNS)
     folders = trained_runs(config.summary_path, config.trained_length)
-    rows = []
+    rows = {}
     bar = tqdm(total=len(folders) * len(config.input_length), unit="test", disable=None)
     with bar:
         for length in config.input_length:
@@ -83,18 +84,12 @@ def main(argv=None):
             for folder in folders:
                 model, trained, result = load_trained(folder)
                 accuracy = share_right(model, digits, y, trained)
-                row = {name: getattr(trained, name) for name in KEPT}
-                row |= {"solved_at": result["solved_at"], "trained": result["date"]}
-                row |= {"test_length": length, "test_size": len(y), "accuracy": accuracy}
-                rows.append(row | {"torch": versions()["torch"], "date": today()})
+                key = (*(getattr(trained, name) for name in NETWORK), length, len(y))
+                rows[key] = [[*key, result["solved_at"], result["date"], accuracy, versions()["torch"], today()]]
                 tqdm.write(f"{folder.name} at T = {length}: {accuracy:.4f}")
                 bar.update()
-    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(Path(config.to)) as f:
-        table = csv.DictWriter(f, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    print(f"{len(rows)} tests in {config.to}")
+    write_cells(table, COLUMNS, rows, keep_others=True)
+    print(f"{len(rows)} tests in {table}")
     return 0
 
 

@@ -95,7 +95,8 @@ def box(axis, place, name, width, colour="black"):
 def draw_states():
     """c(t) and h(t) of one unit with random weights on random input: both variants, and the LSTM without a gate."""
     T, H = 80, 16
-    x = 2 * torch.randn(1, T, 1, generator=torch.Generator().manual_seed(3))
+    # In float64, so that every processor draws the same line.
+    x = 2 * torch.randn(1, T, 1, generator=torch.Generator().manual_seed(3)).double()
     gate = TimeGate(30.0, 6.0, 0.35)
     cells = {"LSTM": LSTM(T, 1, H, 2, 1, init="forget1", seed=2)}
     cells |= {name: GatedLSTM(T, 1, H, 2, 1, init="forget1", seed=2, gate=gate, variant=name) for name in VARIANTS}
@@ -111,7 +112,7 @@ def draw_states():
     }
     for name, cell in cells.items():
         with torch.no_grad():
-            states = cell.states(x)
+            states = cell.double().states(x)
         for axis, symbol in zip(axes[1:], "ch", strict=True):
             axis.plot(t, states[symbol][0, :, UNIT], **styles[name], label=name if name == "LSTM" else f"gated, {name}")
             axis.set_ylabel(f"{symbol}(t)")

@@ -43,6 +43,20 @@ def test_transfer(cells, tmp_path, run_script):
     with pytest.raises(UserError, match="no finished run of T = 7"):
         transfer.main(["--summary_path", str(cells), "--trained_length", "7"])
 
+    # On another machine, which has one of the networks: what the table says of the others stays.
+    next(cells.glob("RNN*latch*/result.json")).unlink()
+    before = (tmp_path / "new" / "transfer.csv").read_text().splitlines()
+    assert run_script(transfer.main, *argv, "--input_length", 9, 5, "--test_size", 200)[0] == 0
+    after = (tmp_path / "new" / "transfer.csv").read_text().splitlines()
+    assert {row.rsplit(",", 1)[0] for row in before} < {row.rsplit(",", 1)[0] for row in after}  # but for the date
+    assert len(after) == 1 + 8
+
+    other = tmp_path / "mine.csv"
+    other.write_text("a,b\n1,2\n")
+    status, _, error = run_script(transfer.main, *argv[:4], "--to", other)
+    assert status == 2 and "another table" in error
+    assert other.read_text() == "a,b\n1,2\n"
+
 
 def test_a_trained_network_is_the_one_that_was_tested(cells):
     for folder in transfer.trained_runs(cells, 4):
