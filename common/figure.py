@@ -12,14 +12,18 @@ from common.run import read_table
 
 matplotlib.rcParams.update(
     {
-        "font.size": 9,
+        "font.size": 8,
         "axes.grid": True,
         "grid.alpha": 0.3,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "lines.linewidth": 1.4,
-        "lines.markersize": 4,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.5,
+        "axes.titlesize": 8,
         "legend.frameon": False,
+        "legend.fontsize": 7,
+        "legend.handlelength": 1.8,
+        "legend.columnspacing": 1.2,
         "axes.prop_cycle": cycler(color=["#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00"])
         + cycler(linestyle=["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]),
     }
@@ -55,7 +59,7 @@ def draw_curves(metrics, panels, path):
         path: of the picture.
     """
     rows = read_table(metrics)
-    figure, axes = new_figure(3.6 * len(panels), 2.8, ncols=len(panels), squeeze=False)
+    figure, axes = new_figure(3.4 * len(panels), 2.6, ncols=len(panels), squeeze=False)
     for axis, (ylabel, curves) in zip(axes[0], panels.items(), strict=True):
         for label, column in curves.items():
             points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]

@@ -25,7 +25,7 @@ DRAWN_GAINS = (0.8, 1.0, 1.2, 1.5, 2.0)
 
 def draw_rnn(results, folder):
     """||∂L/∂h(t)|| of the RNN beside ||∂L/∂h(T)||, with the bound of the singular values and tanh'."""
-    figure, axes = new_figure(7.2, 3.0, ncols=2, sharey=True)
+    figure, axes = new_figure(5.6, 2.4, ncols=2, sharey=True)
     for axis, state in zip(axes, STATES, strict=True):
         for network in of_model(results, "RNN"):
             h = network[state]["h"]
@@ -38,7 +38,7 @@ def draw_rnn(results, folder):
 
 def draw_lstm(results, folder):
     """||∂L/∂h(t)|| and ||∂L/∂c(t)|| of the LSTM beside those of step T."""
-    figure, axes = new_figure(7.2, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(5.6, 3.1, nrows=2, ncols=2, sharex=True, sharey=True)
     for row, name in zip(axes, "hc", strict=True):
         for axis, state in zip(row, STATES, strict=True):
             for network in of_model(results, "LSTM"):
@@ -51,7 +51,7 @@ def draw_lstm(results, folder):
 
 def draw_share(results, folder):
     """The share of each step in the gradient of the recurrent weights against t."""
-    figure, axes = new_figure(7.2, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(5.6, 3.1, nrows=2, ncols=2, sharex=True, sharey=True)
     for row, model in zip(axes, ("RNN", "LSTM"), strict=True):
         for axis, state in zip(row, STATES, strict=True):
             for network in of_model(results, model):
@@ -68,7 +68,7 @@ def draw_share(results, folder):
 def draw_explosion(results, folder):
     """Gains of an orthogonal W_hh: ||∂L/∂h(t)|| against t with its bound, and the whole batch's gradient before
     clipping and after."""
-    figure, axes = new_figure(7.2, 5.6, nrows=2, ncols=2, sharey="row")
+    figure, axes = new_figure(5.6, 4.4, nrows=2, ncols=2, sharey="row")
     for (above, below), activation in zip(axes.T, ("linear", "tanh"), strict=True):
         rows = [row for row in results["explosion"] if row["activation"] == activation]
         for row in rows:
@@ -127,7 +127,7 @@ def legend_beside(axis, thin=None):
     """A legend to the right of the axis; `thin` names the thin lines."""
     if thin:
         axis.plot([], [], color="grey", linestyle="-", linewidth=0.6, label=f"{thin} (thin)")
-    axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
+    axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def main(argv=None):

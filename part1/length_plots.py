@@ -93,7 +93,7 @@ def draw_reservoirs(axis, rows):
 
 def draw_lengths(rows, reservoirs):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
-    figure, axes = new_figure(7.0, 4.8, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
         for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
             panel = dict(model_type=model_type, input_dim=input_dim)
@@ -106,7 +106,7 @@ def draw_lengths(rows, reservoirs):
             fixed = [row for row in select(reservoirs, **panel) if row["init"] in shown and row["input_length"] <= 50]
             draw_reservoirs(axis, fixed)
             draw_chance(axis)
-            axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}", fontsize=9)
+            axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}")
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
         row_axes[0].set_ylabel("share solved (line),\naccuracy (points)")
     for axis in axes[1]:
@@ -120,7 +120,7 @@ def legend_below(figure, axes):
     handles = {}
     for axis in np.ravel(axes):
         handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, ncols=4)
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=4)
 
 
 def legends_below(figure, axes):
@@ -131,7 +131,7 @@ def legends_below(figure, axes):
 
 def draw_steps_to_solve(rows):
     """Updates until solved against T, digits one-hot; as text the share of seeds where some did not."""
-    figure, axes = new_figure(7.0, 2.9, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(5.6, 2.5, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
             colour, linestyle, marker = INITS[init]
@@ -139,14 +139,14 @@ def draw_steps_to_solve(rows):
         axis.set(title=model_type, xlabel=LENGTH)
         updates_axis(axis)
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
-        add_legend(axis, fontsize=7)
+        add_legend(axis)
     axes[0].set_ylabel("updates until solved")
     return figure
 
 
 def draw_reach(rows, reservoirs):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(7.0, 5.0, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(6.0, 3.9, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):
@@ -164,7 +164,7 @@ def draw_reach(rows, reservoirs):
         shown = {row["init"] for row in select(rows, model_type=model_type)}
         draw_reservoirs(column[0], [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
         draw_chance(column[0])
-        column[0].set_title(model_type, fontsize=9)
+        column[0].set_title(model_type)
         column[1].set_xlabel(LENGTH)
         updates_axis(column[1])
         length_axis(column[1], [50, 100, 200, 500, 1000, 2000, 5000, 10000])
@@ -178,7 +178,7 @@ def draw_reach(rows, reservoirs):
 
 def draw_transfer(rows, reservoirs):
     """Networks that solved T = 100, tested at other lengths."""
-    figure, axes = new_figure(7.0, 3.4, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 2.8, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):

@@ -27,7 +27,7 @@ def draw_single_runs(rows):
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),
         },
     }
-    figure, axes = new_figure(7.0, 4.2, nrows=2, ncols=3, sharex=True, sharey="row")
+    figure, axes = new_figure(5.4, 3.4, nrows=2, ncols=3, sharex=True, sharey="row")
     for column, (title, curves) in zip(axes.T, settings.items(), strict=True):
         for (label, group), style in zip(curves.items(), STYLES, strict=False):
             steps = [row["step"] for row in group]
@@ -36,7 +36,7 @@ def draw_single_runs(rows):
             column[0].plot(steps, smooth([row["accuracy"] for row in group]), linestyle=style, label=label)
             column[1].plot(steps, smooth([row["loss"] for row in group]), linestyle=style)
         column[0].axhline(CHANCE, color="grey", linewidth=0.8, label="chance")
-        column[0].set_title(title, fontsize=9)
+        column[0].set_title(title)
         column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))
         column[1].legend(
             *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.3)
@@ -55,14 +55,14 @@ def smooth(values, width=5):
 def draw_traces(found):
     """h(t) of some units over one palindrome, after training; units in the order of their last value."""
     networks = found["networks"]
-    figure, axes = new_figure(3.5, 0.6 + 0.85 * len(networks), nrows=len(networks), sharex=True, squeeze=False)
+    figure, axes = new_figure(3.5, 0.6 + 0.7 * len(networks), nrows=len(networks), sharex=True, squeeze=False)
     for axis, (label, network) in zip(axes[:, 0], networks.items(), strict=True):
         traces = np.array(network["after"]["traces"])
         traces = traces[np.argsort(traces[:, -1])]
         extent = (0.5, traces.shape[1] + 0.5, 0.5, len(traces) + 0.5)
         image = axis.imshow(traces, aspect="auto", cmap="cividis", vmin=-1, vmax=1, origin="lower", extent=extent,
                             interpolation="nearest")  # fmt: skip
-        axis.set_title(label, fontsize=8)
+        axis.set_title(label)
         axis.set_ylabel("unit", fontsize=8)
         axis.set_yticks([])
         axis.grid(visible=False)
@@ -73,7 +73,7 @@ def draw_traces(found):
 
 def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
-    figure, (above, below) = new_figure(3.5, 5.4, nrows=2)
+    figure, (above, below) = new_figure(3.5, 4.8, nrows=2)
     for (label, network), style in zip(found["networks"].items(), LINES, strict=False):
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)

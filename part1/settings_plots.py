@@ -21,7 +21,7 @@ def draw_learning_rates(rows, reservoirs):
     stands the accuracy with the recurrent weights fixed."""
     cells = grouped(rows, "model_type", "learning_rate", "input_length")
     models = [model for model in ("RNN", "LSTM") if select(rows, model_type=model)]
-    figure, axes = new_figure(3.5 * len(models), 3.0, ncols=len(models), squeeze=False)
+    figure, axes = new_figure(3.0 * len(models), 2.6, ncols=len(models), squeeze=False)
     for axis, model_type in zip(axes[0], models, strict=True):
         of_model = select(rows, model_type=model_type)
         rates = sorted({row["learning_rate"] for row in of_model})
@@ -36,7 +36,7 @@ def draw_learning_rates(rows, reservoirs):
                 colour = "white" if solved and picture[y, x] < 2.6 else "black"
                 axis.text(x, y, f"{len(solved)}/{len(group)}", ha="center", va="center", fontsize=7, color=colour)
         image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(5000))
-        axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths])
+        axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths], fontsize=7)
         axis.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axis.set(title=model_type, xlabel=LENGTH)
         axis.grid(visible=False)
@@ -54,7 +54,7 @@ def tick(reservoirs, row, length):
 
 def draw_optimizers(rows, reservoirs):
     """Question 1.4: updates until solved at each optimizer's own best rate; unsolved seeds stand above the line."""
-    figure, axes = new_figure(7.0, 2.8, ncols=2, sharey=True)
+    figure, axes = new_figure(6.0, 2.5, ncols=2, sharey=True)
     best = best_rates(rows)
     limit = max(row["train_steps"] for row in rows)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
@@ -67,11 +67,11 @@ def draw_optimizers(rows, reservoirs):
             if solved:
                 axis.plot([x - 0.3, x + 0.3], [median(solved)] * 2, color="#000000", linestyle="-")
         names = [f"{optimizer}\n{group[0]['learning_rate']:g}" for optimizer, group in of_model]
-        axis.set_xticks(range(len(names)), names, fontsize=7)
+        axis.set_xticks(range(len(names)), names, fontsize=6.5)
         axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
         said = reservoir_said(reservoirs, **same(select(rows, model_type=model_type)[0]))
         updates_axis(axis)
-        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}", fontsize=9)
+        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}")
         axis.set_xlabel("optimizer and its best rate")
     axes[0].set_ylabel("updates until solved")
     axes[0].text(-0.4, 1.05 * limit, "not solved", fontsize=7, color="grey", va="bottom")
@@ -80,31 +80,31 @@ def draw_optimizers(rows, reservoirs):
 
 def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
-    figure, (left, right) = new_figure(7.0, 2.8, ncols=2)
+    figure, (left, right) = new_figure(5.6, 2.5, ncols=2)
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
-        said = reservoir_said(reservoirs, **{**same(group[0]), "num_hidden": 128})
+        said = reservoir_said(reservoirs, "; ", **{**same(group[0]), "num_hidden": 128})
         draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
     left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log")
     updates_axis(left)
-    left.set_title(f"T = {capacity[0]['input_length']}, one-hot", fontsize=9)
+    left.set_title(f"T = {capacity[0]['input_length']}, one-hot")
     left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
     left.xaxis.set_minor_locator(NullLocator())
-    left.legend(fontsize=7)
+    left.legend()
     norms = sorted({row["max_norm"] for row in clipping})
     placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
     draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
     right.set(xlabel="max_norm (gradients are clipped to it)", ylabel="updates until solved")
     updates_axis(right)
     said = reservoir_said(reservoirs, **same(clipping[0]))
-    right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}", fontsize=9)
+    right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}")
     right.set_xticks(range(1, 1 + len(norms)), [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
     return figure
 
 
-def reservoir_said(rows, **values):
-    """The baseline as words: "read-out alone .37", or nothing where there is none."""
+def reservoir_said(rows, before="\n", **values):
+    """The baseline as words: "read-out alone: 0.37", or nothing where there is none."""
     found = [row["test_accuracy"] for row in select(rows, **values)]
-    return f"; read-out alone: {mean(found):.2f}" if found else ""
+    return f"{before}read-out alone: {mean(found):.2f}" if found else ""
 
 
 def same(row):

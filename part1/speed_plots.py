@@ -11,19 +11,19 @@ def draw_speed(result):
     """The time of an update per step t against T: filled marks in a process as it starts, hollow ones where the C
     library keeps freed memory (see benchmark.py)."""
     rows = result["rows"]
-    threads, cells = sorted({row["threads"] for row in rows}), list(dict.fromkeys(row["cell"] for row in rows))
-    figure, axes = new_figure(
-        3.5 * len(cells), 2.5 * len(threads) + 0.4, nrows=len(threads), ncols=len(cells), sharex=True, squeeze=False
-    )
-    for line_axes, n in zip(axes, threads, strict=True):
-        for axis, cell in zip(line_axes, cells, strict=True):
-            draw_cell(axis, [row for row in rows if (row["cell"], row["threads"]) == (cell, n)])
-            axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}", fontsize=9)
-        line_axes[0].set_ylabel("µs per step t of an update")
-    for axis in axes[-1]:
+    panels = [
+        (cell, n)
+        for cell in dict.fromkeys(row["cell"] for row in rows)
+        for n in sorted({row["threads"] for row in rows})
+    ]
+    figure, axes = new_figure(1.75 * len(panels), 2.4, ncols=len(panels), squeeze=False)
+    for axis, (cell, n) in zip(axes[0], panels, strict=True):
+        draw_cell(axis, [row for row in rows if (row["cell"], row["threads"]) == (cell, n)])
+        axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}")
         axis.set_xlabel("inputs T")
+    axes[0, 0].set_ylabel("µs per step t of an update")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, handlelength=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
     return figure
 
 

@@ -102,7 +102,7 @@ def draw_states():
     cells |= {name: GatedLSTM(T, 1, H, 2, 1, init="forget1", seed=2, gate=gate, variant=name) for name in VARIANTS}
     t = torch.arange(1, T + 1)
     t, k = t.numpy(), gate(t).numpy()
-    figure, axes = new_figure(3.5, 3.6, nrows=3, sharex=True, height_ratios=(1, 2, 2))
+    figure, axes = new_figure(3.5, 2.9, nrows=3, sharex=True, height_ratios=(1, 2, 2))
     axes[0].plot(t, k, color=GATE_COLOUR, linestyle="-")
     axes[0].set(ylabel="k(t)", yticks=[0, 1])
     styles = {

@@ -66,10 +66,10 @@ def draw_effects():
             axis.plot(t, before(t), color="#999999", linestyle="-", linewidth=1, label="k(t) before")
         axis.plot(t, gate(t), color="#d55e00" if gate is not before else "black", linestyle="-", label="k(t)")
         axis.set(ylim=(0, 1.08), xlim=(0, 16), xticks=[0, 5, 10, 15])
-        axis.set_title(title, fontsize=8)
+        axis.set_title(title)
     for axis in axes[1]:
         axis.set_xlabel("time t (steps)")
-    figure.supylabel("k(t), φ(t)", fontsize=9)
+    figure.supylabel("k(t), φ(t)", fontsize=8)
     figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 

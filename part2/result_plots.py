@@ -35,7 +35,7 @@ NARROW = 2.45  # inches: a third of a page's width
 def draw_accuracy(results):
     """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey."""
     rows = read_table(results / "frequency.csv")
-    figure, axis = new_figure(NARROW, 3.1)
+    figure, axis = new_figure(NARROW, 2.9)
     for place, sampling in enumerate(SAMPLINGS):
         for number, (cell, (label, colour, _, marker)) in enumerate(CELLS.items()):
             errors = [error_of(row["test_accuracy"]) for row in rows if of_cell(row, cell, sampling)]
@@ -83,19 +83,19 @@ def once_each(figure, *axes, **options):
     handles = {}
     for axis in axes:
         handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles, loc="outside lower center", fontsize=7, **options)
+    figure.legend(handles.values(), handles, loc="outside lower center", **options)
 
 
 def draw_curves_of(results):
     """Validation accuracy against the update, a line for each seed, one panel for each sampling."""
     rows = read_table(results / "frequency_curves.csv")
-    figure, axes = new_figure(7.0, 2.5, ncols=3, sharex=True, sharey=True)
+    figure, axes = new_figure(6.2, 2.3, ncols=3, sharex=True, sharey=True)
     for axis, (sampling, title) in zip(axes, SAMPLINGS.items(), strict=True):
         for cell in CELLS:
             curves(axis, [row for row in rows if of_cell(row, cell, sampling)], cell, "validation_accuracy", error_of)
         ceiling = FrequencyDataset(sampling).ceiling(VALIDATION_SIZE, VALIDATION_SEED)
         draw_ceiling(axis, ceiling, [0, max(axis.get_xlim()[1], 1)])
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title)
         axis.set_xlabel("update")
         axis.xaxis.set_major_formatter("{x:,.0f}")
     errors_axis(axes[0])
@@ -107,7 +107,7 @@ def draw_curves_of(results):
 def draw_adding(results):
     """The adding problem: validation error against the update."""
     rows = read_table(results / "adding_curves.csv")
-    figure, axis = new_figure(NARROW, 3.1)
+    figure, axis = new_figure(NARROW, 2.9)
     for cell in CELLS:
         curves(axis, [row for row in rows if of_cell(row, cell, "")], cell, "validation_loss", float)
     axis.axhline(BASELINE, color="grey", linewidth=0.8, linestyle="-", label="always 1")
@@ -144,7 +144,7 @@ def draw_raster(results):
                 torch.tensor([float(row[name]) for row in chosen], dtype=torch.float64) for name in ("tau", "s", "r_on")
             ]
             gates[title] = TimeGate(*columns)
-    return raster(gates, NARROW, 3.1) if gates else None
+    return raster(gates, NARROW, 2.9) if gates else None
 
 
 def raster(gates, width, height):
@@ -167,7 +167,7 @@ def raster(gates, width, height):
         )
         axis.set_title(f"{title}: τ = {gate.tau.min():.1f} to {gate.tau.max():.1f}", fontsize=7)
         axis.grid(False)
-    figure.supylabel("unit, by its τ", fontsize=9)
+    figure.supylabel("unit, by its τ", fontsize=8)
     axes[-1, 0].set_xlabel("time t (units of the data)")
     figure.colorbar(picture, ax=axes, label="k(t)", ticks=[0, 1], aspect=30)
     return figure
@@ -176,7 +176,7 @@ def raster(gates, width, height):
 def draw_paths(results):
     """τ, s and r_on over training: each learned alone, and all three together; the right values as lines."""
     found = read_json(results / "learnability.json")
-    figure, axes = new_figure(3.5, 4.4, nrows=3, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(3.5, 3.9, nrows=3, ncols=2, sharex=True, sharey="row")
     for row, (name, symbol) in enumerate(SYMBOLS.items()):
         for column, alone in enumerate((True, False)):
             axis = axes[row, column]
@@ -187,8 +187,8 @@ def draw_paths(results):
                     axis.plot(run["steps"], run[name], color=colour, linestyle=style, linewidth=0.9, label=label)
             axis.axhline(found["task"]["right"][name], color="grey", linewidth=0.8, linestyle=":", label="right value")
         axes[row, 0].set_ylabel(symbol)
-    axes[0, 0].set_title("learned alone", fontsize=9)
-    axes[0, 1].set_title("all three together", fontsize=9)
+    axes[0, 0].set_title("learned alone")
+    axes[0, 1].set_title("all three together")
     for axis in axes[-1]:
         axis.set_xlabel("update")
     once_each(figure, axes[0, 0], ncols=2)
@@ -199,7 +199,7 @@ def draw_gradients(results):
     """The gradient of each at wrong values, its mean over batches and seeds and the spread between batches. What
     descends to the right value is positive above it and negative below."""
     found = read_json(results / "learnability.json")
-    figure, axes = new_figure(3.5, 4.8, nrows=3)
+    figure, axes = new_figure(3.5, 3.9, nrows=3)
     for axis, (name, symbol) in zip(axes, SYMBOLS.items(), strict=True):
         for variant in ("phased", "assignment"):
             _, colour, style, _ = CELLS["GatedLSTM", variant, "forget1"]

@@ -66,7 +66,7 @@ def finish(run, config, data, standing):
 def draw_run(folder):
     """curves.png: the smooth loss against the update, and against the place in the book, epoch by epoch."""
     rows = read_table(folder / "metrics.csv")
-    figure, (left, right) = new_figure(7.2, 3.2, ncols=2)
+    figure, (left, right) = new_figure(5.6, 2.6, ncols=2)
     left.plot(*points(rows, "smooth_loss"), label="smooth loss, training")
     left.plot(*points(rows, "validation_loss"), label="validation part", marker="o")
     left.set(xlabel="update", ylabel="loss (nats per character)")

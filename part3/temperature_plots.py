@@ -30,7 +30,7 @@ def complete(axes):
 def draw_temperature(results):
     """Entropy, repetition, and words that the training part does not have, against the temperature."""
     rows, test = results["temperatures"], results["test"]
-    figure, axes = new_figure(7.2, 3.0, ncols=3)
+    figure, axes = new_figure(5.6, 2.5, ncols=3)
     curve(axes[0], rows, "entropy", label="along its own text")
     curve(axes[0], rows, "entropy_along_test", label="along the test part", marker="s", color="#0072b2", linestyle="-.")
     for axis, column in ((axes[1], "repetition"), (axes[2], "misspelt")):
@@ -46,7 +46,7 @@ def draw_temperature(results):
 def draw_novelty(results):
     """The longest run copied and the share of 20-grams copied, against the temperature."""
     rows, test = results["temperatures"], results["test"]
-    figure, axes = new_figure(7.2, 3.6, ncols=2)
+    figure, axes = new_figure(5.6, 2.9, ncols=2)
     curve(axes[0], rows, "longest_run", "max", label=f"longest of {results['num_samples']} texts", marker="s")
     curve(axes[0], rows, "longest_run", label="their mean", color="#0072b2", linestyle="-.")
     level(axes[0], test["longest_run"]["max"], f"test part: longest of {test['texts']} pieces")

@@ -53,7 +53,7 @@ def draw_curves_of(axis, runs, names):
     axis.set(xlabel="update", ylabel="loss (nats per character)")
     axis.xaxis.set_major_locator(MaxNLocator(3))
     axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1)
 
 
 def draw_training(results):
@@ -61,7 +61,7 @@ def draw_training(results):
     groups = [["grimm", "grimm_stream"], ["anna_karenina", "quijote"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
-    figure, axes = new_figure(2.5 * len(groups), 3.2, ncols=len(groups), squeeze=False)
+    figure, axes = new_figure(2.1 * len(groups), 2.9, ncols=len(groups), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
     return figure
@@ -72,14 +72,14 @@ def draw_books(results):
     names = list(results["runs"])
     parts = [[results["runs"][model]["test_parts"][book] for book in names] for model in names]
     losses = np.array([[part["bpc"] for part in row] for row in parts])
-    figure, axis = new_figure(6.0, 4.0)
+    figure, axis = new_figure(5.0, 3.4)
     image = axis.imshow(losses, cmap="Greys", vmin=losses.min() - 1, vmax=losses.max() + 1)
     middle = (losses.min() + losses.max()) / 2
     for row, of_model in enumerate(parts):
         for column, part in enumerate(of_model):
             unknown = f"\n{part['unknown_share']:.1%} unknown" if part["unknown_share"] >= 0.0005 else ""
             colour = "white" if losses[row, column] > middle else "black"
-            axis.text(column, row, f"{part['bpc']:.2f}{unknown}", ha="center", va="center", fontsize=7, color=colour)
+            axis.text(column, row, f"{part['bpc']:.2f}{unknown}", ha="center", va="center", fontsize=6.5, color=colour)
     labels = [title(name).replace(" ", "\n") for name in names]
     axis.set_xticks(range(len(names)), labels)
     axis.set_yticks(range(len(names)), labels)
@@ -92,7 +92,7 @@ def draw_books(results):
 def draw_memory(results):
     """The loss against how much of the window stands before a character, for each model, dotted at its T. On the right
     what is saved against the last ten positions up to T, the same characters at all of them."""
-    figure, (whole, difference) = new_figure(6.0, 2.7, ncols=2)
+    figure, (whole, difference) = new_figure(5.0, 2.4, ncols=2)
     for (name, run), colour, marker in zip(results["runs"].items(), COLOURS, MARKERS, strict=False):
         style = dict(color=colour, marker=marker, linestyle="-" if marker == "o" else "--", capsize=2)
         plot_bins(whole, run["bins"], run["bins"], label=title(name), **style)
@@ -108,7 +108,7 @@ def draw_memory(results):
     difference.set_xticks([20, 50, 100, 200, 500])
     whole.set(ylabel="loss (nats per character)")
     difference.set(ylabel="gain over the loss near T (nats)")
-    whole.legend(fontsize=7, loc="upper right", frameon=True, edgecolor="none")
+    whole.legend(loc="upper right", frameon=True, edgecolor="none")
     return figure
 
 
