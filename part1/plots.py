@@ -43,6 +43,9 @@ def main(argv=None):
     parser.add_argument("--results", default=ROOT / "report" / "results" / "part1", help="tables of sweep.py and so on")
     parser.add_argument("--to", default=ROOT / "report" / "figures", help="folder of the figures")
     config = parser.parse_args(argv)
+    idle = ("results", "to") if config.runs else ("output",)
+    if any(getattr(config, flag) != parser.get_default(flag) for flag in idle):
+        raise UserError("--output is of the picture of RUNs, --results and --to are of the report's figures")
     if not config.runs:
         return draw_all(Path(config.results), Path(config.to))
     if Path(config.output).suffix not in (".png", ".pdf"):

@@ -7,6 +7,7 @@ from common.figure import draw_curves, new_figure, save_figure
 
 CHANCE = 0.1
 MARKERS = "os^Dvx"
+SETTINGS = ("optimizer", "learning_rate", "num_hidden", "batch_size", "max_norm", "curriculum", "reservoir")
 
 
 def draw_run(folder):
@@ -19,13 +20,9 @@ def draw_run(folder):
 
 
 def draw_accuracy_against_length(results, path):
-    """Held-out accuracy against T: a curve for each model, a point for each run, chance as a line."""
+    """Held-out accuracy against T: a curve for each model and setting, a point for each run, chance as a line."""
     figure, axis = new_figure()
-    curves = {}
-    for result in results:
-        config = result["config"]
-        label = f"{config['model_type']}, {config['init']}, {'scalars' if config['input_dim'] == 1 else 'one-hot'}"
-        curves.setdefault(label, []).append((config["input_length"], result["test_accuracy"]))
+    curves = curves_of(results)
     for (label, points), marker in zip(curves.items(), MARKERS * len(curves), strict=False):
         lengths = sorted({length for length, _ in points})
         means = [mean([accuracy for other, accuracy in points if other == length]) for length in lengths]
@@ -36,6 +33,18 @@ def draw_accuracy_against_length(results, path):
     axis.set(xlabel="inputs T (palindrome T+1)", ylabel="held-out accuracy", ylim=(0, 1.05))
     axis.legend()
     save_figure(figure, path)
+
+
+def curves_of(results):
+    """{label: [(T, accuracy) of each run]}; the label has those settings in which the runs differ."""
+    curves = {}
+    several = [name for name in SETTINGS if len({result["config"].get(name) for result in results}) > 1]
+    for result in results:
+        config = result["config"]
+        names = [config["model_type"], config["init"], "scalars" if config["input_dim"] == 1 else "one-hot"]
+        label = ", ".join(names + [f"{name} {config.get(name)}" for name in several])
+        curves.setdefault(label, []).append((config["input_length"], result["test_accuracy"]))
+    return curves
 
 
 def mean(values):

@@ -17,10 +17,17 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 from common import cli
 from common.cli import UserError
 from common.files import replacing
-from report import comparison, tables_part1, tables_part2, tables_part3, tables_text
+from report import comparison, tables_part1, tables_part2, tables_part3, tables_reach, tables_text
 
 MARK = "% Written by report/make.py from report/results; not to be edited.\n"  # what bears it may be taken away
-ITEMS = [*tables_part1.ITEMS, *tables_part2.ITEMS, *tables_part3.ITEMS, *tables_text.ITEMS, *comparison.ITEMS]
+ITEMS = [
+    *tables_part1.ITEMS,
+    *tables_reach.ITEMS,
+    *tables_part2.ITEMS,
+    *tables_part3.ITEMS,
+    *tables_text.ITEMS,
+    *comparison.ITEMS,
+]
 
 
 def make(results):

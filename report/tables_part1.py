@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The numbers and tables of part 1. Each function takes the folder of results and returns values and tables."""
+"""The numbers and tables of questions 1.1 to 1.6. Each function takes the folder of results and returns values and
+tables."""
 
 from statistics import mean, median
 
@@ -9,8 +10,8 @@ from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.grids import LONGER, SEEDS, THREE
-from part1.sweep_results import best_rates, grouped, network_label, read_results, select
-from report.latex import count, decimals, paragraph, power, setting, table
+from part1.sweep_results import best_rates, read_results, select
+from report.latex import count, decimals, power, setting, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 SHOWN = (5, 8, 10, 12, 15, 20, 30, 40, 50)  # T in the tables; the figures and the results have all
@@ -188,77 +189,6 @@ def protocols(results):
     return {"values": {"protocols.steps": steps}, "tables": {"protocols": made}}
 
 
-def reach(results):
-    rows = read_results(results / "part1" / "reach.csv")
-    lengths = sorted({row["input_length"] for row in rows})
-    body, values = [], {}
-    for cell in ("RNN", "LSTM"):
-        groups = {}
-        for row in select(rows, model_type=cell):
-            groups.setdefault((network_label(row), row["learning_rate"]), []).append(row)
-        if body and groups:
-            body.append(None)
-        for (label, rate), group in groups.items():
-            of_length = grouped(group, "input_length")
-            cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([paragraph(f"{cell} {label}, {setting(rate)}", 0.17), *cells])
-            name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
-            for T, of_T in of_length.items():
-                values |= in_words(f"{name}.{T}", of_T)
-            values[f"{name}.rate"] = setting(rate)
-            solved = [T for T, of_T in of_length.items() if any(row["solved_at"] for row in of_T)]
-            if solved:
-                values[f"{name}.longest"] = count(max(solved))
-                values[f"{name}.longest.seeds"] = in_words("", of_length[max(solved)])[".seeds"]
-    header = ["", *(count(T) for T in lengths)]
-    caption = (
-        "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
-        " evaluation where none does; one-hot digits, the learning rate behind the initialisation, RMSprop unless it"
-        " says Adam."
-    )
-    made = table(
-        "reach", caption, "part1/sweep.py --grid reach", "l" + "l" * len(lengths), header, body, size="scriptsize"
-    )
-    return {"values": values, "tables": {"reach": made}}
-
-
-def transfer(results):
-    """How far networks that solved one length answer at the longest one without further training."""
-    rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
-    longest = select(rows, test_length=max(row["test_length"] for row in rows))
-    values = {}
-    for label, name in (("chrono", "chrono"), ("chrono + curriculum", "chrono.curriculum")):
-        chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
-        values[f"transfer.lstm.{name}"] = decimals(median(chosen), 2)
-    return {"values": values}
-
-
-def capacity_and_clipping(results):
-    values = {}
-    for (cell, units), rows in grouped(
-        read_results(results / "part1" / "capacity.csv"), "model_type", "num_hidden"
-    ).items():
-        values |= in_words(f"capacity.{cell.lower()}.{units}", rows)
-    clipping = grouped(read_results(results / "part1" / "clipping.csv"), "max_norm")
-    solved = sorted(sum(row["solved_at"] is not None for row in rows) for rows in clipping.values())
-    return {"values": values | {"clipping.least": str(solved[0]), "clipping.most": str(solved[-1])}}
-
-
-def reservoirs(results):
-    """What initialisations hold with the recurrent weights fixed: latch of long palindromes, orthogonal of short."""
-    all_rows, values = read_results(results / "part1" / "reservoirs.csv"), {}
-    for cell in ("RNN", "LSTM"):
-        rows = [row for row in select(all_rows, model_type=cell, init="latch") if row["input_length"] >= 50]
-        accuracies = [row["test_accuracy"] for row in rows]
-        values[f"reservoir.{cell.lower()}.least"] = decimals(min(accuracies), 3)
-        values[f"reservoir.{cell.lower()}.most"] = decimals(max(accuracies), 3)
-        values[f"reservoir.{cell.lower()}.longest"] = count(max(row["input_length"] for row in rows))
-    for init, T in (("orthogonal", 15), ("orthogonal", 20)):
-        rows = select(all_rows, model_type="RNN", init=init, input_dim=10, input_length=T)
-        values[f"reservoir.rnn.{init}.{T}"] = decimals(mean(row["test_accuracy"] for row in rows), 3)
-    return {"values": values}
-
-
 def speed(results):
     found = read_json(results / "part1" / "speed.json")
     rows = found["rows"]
@@ -281,9 +211,5 @@ ITEMS = [
     optimizers,
     learning_rates,
     protocols,
-    reach,
-    transfer,
-    capacity_and_clipping,
-    reservoirs,
     speed,
 ]

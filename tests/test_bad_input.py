@@ -154,3 +154,5 @@ def test_plots_of_what_is_no_result(run_script, tmp_path):
     (tmp_path / "result.json").write_text("{}")
     check(run_script(part1_plots.main, tmp_path), "not a result")
     check(run_script(part1_plots.main, tmp_path, "--output", "a.xyz"), ".png or .pdf")
+    check(run_script(part1_plots.main, tmp_path, "--to", tmp_path), "--output is of the picture of RUNs")
+    check(run_script(part1_plots.main, "--output", "a.png"), "--output is of the picture of RUNs")

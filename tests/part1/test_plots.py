@@ -9,7 +9,7 @@ import pytest
 
 from common.cli import UserError
 from common.figure import new_figure
-from part1 import length_plots, plots, sweep_results
+from part1 import length_plots, plots, run_plots, sweep_results
 from part1.sweep import MEASURED, VARIED
 
 
@@ -88,6 +88,17 @@ def test_a_table_of_which_little_is_there_stops_no_other_figure(results, tmp_pat
     path.write_text(path.read_text().splitlines()[0] + "\n" if path.suffix == ".csv" else "{}")
     status, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
     assert status == 0 and f"left out, {damaged}" in out and "explained" in out and "see" in out.splitlines()[0]
+
+
+def test_runs_that_differ_in_a_setting_are_curves_of_their_own():
+    def result(T, accuracy, **values):
+        config = dict(model_type="LSTM", init="chrono", input_dim=10, input_length=T, seed=1, learning_rate=0.001)
+        return {"config": {**config, **values}, "test_accuracy": accuracy}
+
+    same = run_plots.curves_of([result(5, 1.0), result(5, 0.9, seed=2), result(10, 0.8)])
+    assert same == {"LSTM, chrono, one-hot": [(5, 1.0), (5, 0.9), (10, 0.8)]}
+    rates = run_plots.curves_of([result(5, 0.5), result(5, 1.0, learning_rate=0.03)])
+    assert list(rates) == ["LSTM, chrono, one-hot, learning_rate 0.001", "LSTM, chrono, one-hot, learning_rate 0.03"]
 
 
 def test_networks_are_named_by_what_helps_them():
