@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import torch
@@ -21,6 +22,7 @@ from common.memory import keep_memory
 from common.run import read_json
 from common.signals import StopRequest
 
+SPAWN = multiprocessing.get_context("spawn")
 HOW = {"max_minutes", "device", "threads", "print_every", "summary_path"}  # flags in which a result may differ
 
 
@@ -104,25 +106,43 @@ def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
     Returns:
         ({name of a cell that failed: why}, exit status of the signal that stopped them, or 0).
     """
-    failed = {}
-    spawn = multiprocessing.get_context("spawn")
-    event = spawn.Event()
+    failed, groups = {}, [todo]
+    event = SPAWN.Event()
     bar = tqdm(total=len(todo), unit="cell", disable=None)
+
+    def say(name, status, error=None):
+        if error or (status and not stop):
+            failed[name] = error or f"ended with status {status}"
+        if name in failed or status == 0:
+            tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
+            bar.update()
+            after_each()
+
+    with StopAll(event) as stop, bar:
+        while groups and not stop:
+            group = groups.pop(0)
+            left = list(run_group(group, folder, workers, run_cell, event, say))
+            if left and len(group) == 1:
+                say(left[0], None, "its process was killed; perhaps it needs more memory than there is")
+            elif left:  # one at a time those that may have been the cause, then the others
+                groups += [{name: group[name]} for name in left[: workers + 1]]
+                groups += [{name: group[name] for name in left[workers + 1 :]}]
+    return failed, stop.status
+
+
+def run_group(todo, folder, workers, run_cell, event, say):
+    """Run cells in a pool of processes; say(name, status, error) of each that ends. Returns the names of the others,
+    in order: the system has killed a process, as it does where memory is short, and the pool with it."""
+    left = dict.fromkeys(todo)
     workers = min(workers, max(len(todo), 1))
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin_worker, initargs=(event,))
-    with StopAll(event) as stop, pool, bar:
+    with ProcessPoolExecutor(workers, mp_context=SPAWN, initializer=begin_worker, initargs=(event,)) as pool:
         futures = {pool.submit(unless_stopping, run_cell, config, folder / name): name for name, config in todo.items()}
         for future in as_completed(futures):
             name, error = futures[future], future.exception()
-            if error:
-                failed[name] = str(error) or type(error).__name__
-            elif future.result() and not stop:
-                failed[name] = f"ended with status {future.result()}"
-            if name in failed or future.result() == 0:
-                tqdm.write(f"{name}: {failed.get(name) or outcome(read_json(folder / name / 'result.json'))}")
-                bar.update()
-                after_each()
-    return failed, stop.status
+            if not isinstance(error, BrokenProcessPool):
+                del left[name]
+                say(name, None if error else future.result(), error and (str(error) or type(error).__name__))
+    return left
 
 
 def begin_worker(event):

@@ -39,8 +39,9 @@ NETWORKS = {  # line and marker of a network_label, the same for both cells
     "chrono + curriculum": (CURRICULUM, "s"),
     "chrono, rate 0.03": (dict(color="#0072b2", linestyle="-."), "^"),
     "orthogonal + curriculum, Adam": (dict(color="#0072b2", linestyle="-."), "^"),
+    "latch, rate 0.003": (dict(color="#e69f00", linestyle="-"), "x"),
 }
-OTHER = (dict(color="#e69f00", linestyle="-"), "x")
+OTHER = (dict(color="#777777", linestyle=(0, (3, 1, 1, 1))), "P")
 GREYS = {"normal": ("x", "-"), "xavier": ("+", "--"), "latch": ("2", "-.")}  # marker and line of the baselines
 
 

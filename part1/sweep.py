@@ -36,6 +36,7 @@ MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", 
 SETTINGS = ("eval_every", "max_minutes", "backward", "threads", "device")  # the same in all cells of a grid
 VERSIONS = ("python", "torch", "numpy")
 COLUMNS = [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS]
+CURVES = [*VARIED, "step", *train.COLUMNS]
 LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
@@ -121,7 +122,7 @@ def training_accuracy(folder, steps):
 def write_curves(path, folder, grid):
     """metrics.csv of every cell in one file, after the columns that were varied."""
     cells = {varied(config): curve_of(folder / name, varied(config)) for name, config in grid.items()}
-    write_cells(path, [*VARIED, "step", *train.COLUMNS], cells)
+    write_cells(path, CURVES, cells)
 
 
 def curve_of(folder, key):
@@ -156,8 +157,10 @@ def main(argv=None):
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
     table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
-    if table:
-        refuse_another_table(table, COLUMNS)
+    curves = table.with_name(f"{table.stem}_curves.csv") if config.grid in WITH_CURVES else None
+    for path, columns in ((table, COLUMNS), (curves, CURVES)):
+        if path:
+            refuse_another_table(path, columns)
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
@@ -166,8 +169,8 @@ def main(argv=None):
     while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
         finished = there
         write_table(table, folder, grid, keep_others=config.grid is None)
-        if config.grid in WITH_CURVES:
-            write_curves(table.with_name(f"{table.stem}_curves.csv"), folder, grid)
+        if curves:
+            write_curves(curves, folder, grid)
     if finished:
         print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")
     return workers.exit_status(failed, status)

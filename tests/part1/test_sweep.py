@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from common import workers
+from common.cli import UserError
 from part1 import sweep, train
 from part1.grids import GRIDS
 
@@ -182,6 +184,9 @@ def test_another_file_in_the_place_of_the_table_is_found_before_anything_is_trai
     argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path / "cells", "--table", diary]
     status, _, err = run_script(sweep.main, *argv)
     assert status == 2 and "another table" in err and diary.read_text() == "Monday\n"
+    diary.rename(tmp_path / "mine_curves.csv")
+    status, _, err = run_script(sweep.main, "--grid", "curves", "--table", tmp_path / "mine.csv")
+    assert status == 2 and "mine_curves.csv is there" in err and not (tmp_path / "cells").exists()
     assert not (tmp_path / "cells").exists()
 
 
@@ -214,6 +219,27 @@ def test_a_cell_that_ends_without_a_result_is_named(monkeypatch):
     monkeypatch.setattr(workers.signal, "signal", lambda *arguments: None)
     failed, status = workers.run_all({"cell": None}, Path(), 1, lambda config, folder: 143, str)
     assert failed == {"cell": "ended with status 143"} and workers.exit_status(failed, status) == 1
+
+
+def killed_or_done(config, folder):
+    """Stands for a cell: one that the system kills, one that fails, one that finishes."""
+    if config == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if config == "fails":
+        raise UserError("no such thing")
+    folder.mkdir(exist_ok=True)  # it may have finished when the pool died, unheard
+    (folder / "result.json").write_text("{}")
+    return 0
+
+
+def test_a_process_that_the_system_kills_takes_no_other_cell_with_it(tmp_path, capsys):
+    cells = {"a": "done", "b": "killed", "c": "done", "d": "fails", "e": "done", "f": "done"}
+    failed, status = workers.run_all(cells, tmp_path, 2, killed_or_done, lambda result: "finished")
+    assert status == 0 and sorted(failed) == ["b", "d"]
+    assert "killed" in failed["b"] and "memory" in failed["b"] and failed["d"] == "no such thing"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "e", "f"]
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == list(cells)  # each is said once
 
 
 def test_a_cell_whose_loss_is_no_longer_finite_is_a_result(run_script, tmp_path):
