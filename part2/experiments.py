@@ -37,15 +37,15 @@ CELLS = {
     "LSTM": ["--model_type", "LSTM"],
     "LSTM-chrono": ["--model_type", "LSTM", "--init", "chrono"],
 }
-# The target of highres ends a run, which else takes more than an hour: there the phased cell has three seeds and the
-# others one. The other samplings are cheap enough to train to the end. (flags, {cell: seeds})
+# A target ends the runs of highres, which else take more than an hour (there the phased cell has three seeds and the
+# others one), and those of adding. The other samplings are cheap enough to train to the end. (flags, {cell: seeds})
 GRIDS = {
     "frequency": [
         (["--sampling", "standard"], dict.fromkeys(CELLS, SEEDS)),
         (["--sampling", "async"], dict.fromkeys(CELLS, SEEDS)),
         (["--sampling", "highres", "--target", "0.992"], {**dict.fromkeys(CELLS, SEEDS[:1]), "phased": SEEDS[:3]}),
     ],
-    "adding": [([], dict.fromkeys(CELLS, SEEDS[:3]))],
+    "adding": [(["--target", "0.001"], dict.fromkeys(CELLS, SEEDS[:3]))],
 }
 PASSED = ("train_steps", "num_hidden", "batch_size", "input_length", "eval_every")  # flags of train.py for all cells
 ABOUT = ("sampling", "input_length", "model_type", "variant", "init", "seed")
