@@ -2,6 +2,7 @@
 """Tables of grids: some rows for each of many runs, of which not all need be here."""
 
 import csv
+from pathlib import Path
 
 from common.cli import UserError
 from common.files import replacing
@@ -50,3 +51,16 @@ def refuse_another_table(path, columns):
         header = []
     if header != list(columns):
         raise UserError(f"{path} is there and is another table; move it away or choose another path")
+
+
+def refuse_measured(path, measured, settings, flag="--to"):
+    """Raises UserError where results of other settings would take the place of the measured ones.
+
+    Args:
+        path: where the results go; measured: the file or folder of the report's.
+        settings: the flags that make them others; none is fine.
+        flag: of the command line that says where they go.
+    """
+    if settings and Path(path).resolve() == Path(measured).resolve():
+        name = f"--{min(settings)}"
+        raise UserError(f"with {name} these are not the report's results; say with {flag} where they go")

@@ -29,6 +29,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
         self._negative_number_matcher = NEGATIVE_NUMBER  # argparse's own takes -1e-3 for a flag
+        self.elsewhere = {}  # {a flag that this parser lacks: where it belongs}
 
     def error(self, message):
         if "arguments are required" in message:  # a flag that is required may stand there with a typing mistake
@@ -45,6 +46,10 @@ class Parser(argparse.ArgumentParser):
             self.error(self.about(unknown[0]))
         return config
 
+    def flags(self):
+        """All flags, as they are spelt."""
+        return set(self._option_string_actions)
+
     def mistyped(self, word):
         """Whether the word looks like a flag and is none."""
         return word.startswith("--") and word.split("=")[0] not in {*self._option_string_actions, "--"}
@@ -53,6 +58,8 @@ class Parser(argparse.ArgumentParser):
         """What is wrong with a word that nothing takes."""
         if not unknown.startswith("-"):
             return f"{unknown!r} stands without a flag; see --help"
+        if unknown.split("=")[0] in self.elsewhere:
+            return f"unknown argument {unknown}; {self.elsewhere[unknown.split('=')[0]]}"
         near = difflib.get_close_matches(unknown.split("=")[0], self._option_string_actions, n=1)
         return f"unknown argument {unknown}" + (f"; did you mean {near[0]}?" if near else "; see --help")
 
@@ -153,7 +160,7 @@ def as_number(text):
 positive_int = whole(1)
 threads = whole(1, 1024)
 natural = whole(0, 2**62)  # seeds above all
-positive = real(0, above=True)
+positive = real(0, 3.4e38, above=True)  # what float32 holds
 fraction = real(0, 1)
 probability = real(0, 1, above=True)  # one that is divided by: not zero
 

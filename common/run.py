@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from common.checkpoint import save_checkpoint
 from common.cli import UserError
 from common.files import replacing, write_json
-from common.machine import today, versions
+from common.machine import processor, today, versions
 
 
 class Table:
@@ -93,8 +93,9 @@ class Run:
         save_checkpoint(self.folder / name, self.kind, **content)
 
     def finish(self, **result):
-        """Write result.json, with the versions and the date that a number needs to be trusted."""
-        write_json(self.folder / "result.json", {**result, "versions": versions(), "date": today()})
+        """Write result.json, with the versions, the processor and the date that a number needs to be trusted."""
+        about = {"versions": versions(), "processor": processor(), "date": today()}
+        write_json(self.folder / "result.json", {**result, **about})
 
 
 def make_folder(summary_path, name, config):

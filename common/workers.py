@@ -56,7 +56,8 @@ def result_of(folder):
     """A cell's result, or None where it has none that can be read: then it goes on from its checkpoint."""
     try:
         result = read_json(folder / "result.json")
-        return result if result["config"] and result["ended_by"] else None
+        whole = result["config"] and result["ended_by"] and {"versions", "processor", "date"} <= result.keys()
+        return result if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -106,6 +107,10 @@ def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
     Returns:
         ({name of a cell that failed: why}, exit status of the signal that stopped them, or 0).
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}; choose another --summary_path") from None
     failed, groups = {}, [todo]
     event = SPAWN.Event()
     bar = tqdm(total=len(todo), unit="cell", disable=None)

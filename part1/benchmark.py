@@ -42,6 +42,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
+from common.cells import refuse_measured
 from common.figure import save_both
 from common.files import write_json
 from common.machine import machine, today
@@ -55,6 +56,7 @@ from part1.speed_plots import draw_speed
 from part1.vanilla_rnn import VanillaRNN
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS, FIGURE = ROOT / "report/results/part1/speed.json", ROOT / "report/figures/speed.png"
 CELLS = {"RNN": (VanillaRNN, nn.RNN, 1), "LSTM": (LSTM, nn.LSTM, 4)}  # ours, theirs, blocks of H rows in the weights
 FORMS = ["readable", "by hand", "torch.nn", "products", "products, oneDNN"]
 
@@ -210,13 +212,15 @@ def parser():
     p.add_argument("--threads", type=cli.threads, nargs="+", default=[1, 2], help="of the CPU")
     p.add_argument("--rounds", type=cli.whole(3), default=60, help="turns at T = 50 and below, fewer above")
     p.add_argument("--updates", type=cli.positive_int, default=500, help="of the runs of train.py and sweep.py")
-    p.add_argument("--to", default=ROOT / "report" / "results" / "part1" / "speed.json", help="the results")
-    p.add_argument("--figure", default=ROOT / "report" / "figures" / "speed.png", help="the picture, and a .pdf")
+    p.add_argument("--to", default=RESULTS, help="the results")
+    p.add_argument("--figure", default=FIGURE, help="the picture, and a .pdf")
     return p
 
 
 def main(argv=None):
-    config = parser().parse_args(argv)
+    config, given = parser().parse_with_given(argv)
+    refuse_measured(config.to, RESULTS, given - {"to", "figure"})
+    refuse_measured(config.figure, FIGURE, given - {"to", "figure"}, "--figure")
     rows = measure_steps(config)
     trains = [measure_train(model_type, 50, config.updates, 3) for model_type in config.model_type]
     for row in trains:

@@ -33,6 +33,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
+from common.cells import refuse_measured
 from common.cli import UserError
 from common.files import replacing
 from common.machine import today, versions
@@ -174,7 +175,8 @@ def explode(gain, activation, x, y, config):
 
 
 def main(argv=None):
-    config = parser().parse_args(argv)
+    config, given = parser().parse_with_given(argv)
+    refuse_measured(config.to, RESULTS, given - {"to", "threads"})
     cli.set_threads(config)
     path = Path(config.to)
     try:
@@ -193,7 +195,6 @@ def main(argv=None):
     results |= {"networks": [], "explosion": []}
     for activation in ("linear", "tanh"):
         results["explosion"] += [explode(gain, activation, x, y, config) for gain in GAINS]
-    write(results, path)
     for name, (cls, init, forget_bias, learning_rate) in NETWORKS.items():
         began = time.perf_counter()
         model = build(cls, init, forget_bias, config)
@@ -201,15 +202,11 @@ def main(argv=None):
         row = {"name": name, "learning_rate": learning_rate} | train(model, learning_rate, test_set, config)
         row |= {"untrained": untrained, "trained": measure(model, x, y)}
         results["networks"].append(row)
-        write(results, path)  # after each network: an interrupted run keeps what it has
         print_row(row, time.perf_counter() - began)
-    print(f"see {path}; to draw it: python part1/gradient_plots.py --results {path}")
-    return 0
-
-
-def write(results, path):
     with replacing(path) as f:
         json.dump(results, f)  # on one line: nobody reads ten thousand numbers
+    print(f"see {path}; to draw it: python part1/gradient_plots.py --results {path}")
+    return 0
 
 
 def print_row(row, seconds):

@@ -94,7 +94,7 @@ def draw_reservoirs(axis, rows):
 
 def draw_lengths(rows, reservoirs):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
-    figure, axes = new_figure(6.0, 3.9, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 3.5, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
         for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
             panel = dict(model_type=model_type, input_dim=input_dim)
@@ -147,7 +147,7 @@ def draw_steps_to_solve(rows):
 
 def draw_reach(rows, reservoirs):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(6.0, 3.9, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(6.0, 3.6, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):
@@ -179,7 +179,7 @@ def draw_reach(rows, reservoirs):
 
 def draw_transfer(rows, reservoirs):
     """Networks that solved T = 100, tested at other lengths."""
-    figure, axes = new_figure(6.0, 2.8, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 2.5, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):

@@ -27,7 +27,7 @@ def draw_single_runs(rows):
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),
         },
     }
-    figure, axes = new_figure(5.4, 3.4, nrows=2, ncols=3, sharex=True, sharey="row")
+    figure, axes = new_figure(5.4, 3.0, nrows=2, ncols=3, sharex=True, sharey="row")
     for column, (title, curves) in zip(axes.T, settings.items(), strict=True):
         for (label, group), style in zip(curves.items(), STYLES, strict=False):
             steps = [row["step"] for row in group]

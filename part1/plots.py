@@ -42,9 +42,8 @@ def main(argv=None):
     parser.add_argument("--output", default="accuracy.png", help="the picture of the runs; .png or .pdf")
     parser.add_argument("--results", default=ROOT / "report" / "results" / "part1", help="tables of sweep.py and so on")
     parser.add_argument("--to", default=ROOT / "report" / "figures", help="folder of the figures")
-    config = parser.parse_args(argv)
-    idle = ("results", "to") if config.runs else ("output",)
-    if any(getattr(config, flag) != parser.get_default(flag) for flag in idle):
+    config, given = parser.parse_with_given(argv)
+    if given & ({"results", "to"} if config.runs else {"output"}):
         raise UserError("--output is of the picture of RUNs, --results and --to are of the report's figures")
     if not config.runs:
         return draw_all(Path(config.results), Path(config.to))
@@ -59,11 +58,12 @@ def draw_all(results, to):
     """Each figure whose results exist, as PNG and PDF; the others are named with what they lack.
 
     Raises:
-        UserError: there are no results at all.
+        UserError: there are no results at all, or some are damaged; the other figures are drawn first.
     """
     if not any((results / name).exists() for _, needs in FIGURES.values() for name in needs):
         raise UserError(f"no results in {results}; make them with part1/sweep.py, such as --grid lengths")
     to.mkdir(parents=True, exist_ok=True)
+    damaged = []
     for figure, (draw, needs) in FIGURES.items():
         missing = [name for name in needs if name != BASELINE and not (results / name).exists()]
         if missing:
@@ -71,11 +71,14 @@ def draw_all(results, to):
             continue
         try:
             drawn = draw(*(read(results / name) for name in needs))
-        except (KeyError, IndexError, TypeError, ValueError):  # tables of which only a part is there
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             print(f"{figure}: left out, {', '.join(needs)} not complete or of another program")
+            damaged.append(figure)
             continue
         save_both(drawn, to / figure)
         print(f"see {to / figure}.png")
+    if damaged:
+        raise UserError(f"the results of {', '.join(damaged)} in {results} are not complete; make them anew")
     return 0
 
 

@@ -80,7 +80,7 @@ def draw_optimizers(rows, reservoirs):
 
 def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
-    figure, (left, right) = new_figure(5.6, 2.5, ncols=2)
+    figure, (left, right) = new_figure(5.6, 2.2, ncols=2)
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
         said = reservoir_said(reservoirs, "; ", **{**same(group[0]), "num_hidden": 128})
         draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")

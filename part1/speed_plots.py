@@ -16,7 +16,7 @@ def draw_speed(result):
         for cell in dict.fromkeys(row["cell"] for row in rows)
         for n in sorted({row["threads"] for row in rows})
     ]
-    figure, axes = new_figure(1.75 * len(panels), 2.4, ncols=len(panels), squeeze=False)
+    figure, axes = new_figure(1.75 * len(panels), 2.1, ncols=len(panels), squeeze=False)
     for axis, (cell, n) in zip(axes[0], panels, strict=True):
         draw_cell(axis, [row for row in rows if (row["cell"], row["threads"]) == (cell, n)])
         axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}")

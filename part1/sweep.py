@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 import itertools
 
 from common import cli, workers
-from common.cells import refuse_another_table, write_cells
+from common.cells import refuse_another_table, refuse_measured, write_cells
 from common.cli import UserError
 from common.run import read_json, read_table
 from common.training import NotFinite
@@ -35,8 +35,9 @@ VARIED = (
 MEASURED = ("test_accuracy", "best_accuracy", "solved_at", "ended_by", "steps", "test_size", "seconds", "date")
 SETTINGS = ("eval_every", "max_minutes", "backward", "threads", "device")  # the same in all cells of a grid
 VERSIONS = ("python", "torch", "numpy")
-COLUMNS = [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS]
+COLUMNS = [*VARIED, *MEASURED, "training_accuracy", *SETTINGS, *VERSIONS, "processor"]
 CURVES = [*VARIED, "step", *train.COLUMNS]
+MAX_MINUTES = 60.0
 LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
@@ -102,10 +103,14 @@ def rows_of(folder, key):
     """A cell's row, or None where it has not finished."""
     if not workers.finished(folder):
         return None
-    result = read_json(folder / "result.json")
-    measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
-    settings = [result["config"].get(name) for name in SETTINGS]
-    return [[*key, *measured, *settings, *(result["versions"][name] for name in VERSIONS)]]
+    try:
+        result = read_json(folder / "result.json")
+        measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
+        settings = [result["config"].get(name) for name in SETTINGS]
+        versions = [result["versions"][name] for name in VERSIONS]
+        return [[*key, *measured, *settings, *versions, result["processor"]]]
+    except (OSError, KeyError, ValueError, TypeError):
+        raise UserError(f"{folder} is damaged; remove it, and the next call trains that cell anew") from None
 
 
 def finished_cells(folder, grid):
@@ -141,7 +146,7 @@ def parser():
     )
     for flag in VARIED:
         g.add_argument(f"--{flag}", nargs="+", metavar="VALUE", help=f"values of train.py's --{flag}")
-    p.add_argument("--max_minutes", type=cli.positive, default=60.0, help="a cell ends after this training time")
+    p.add_argument("--max_minutes", type=cli.positive, default=MAX_MINUTES, help="a cell ends after this training time")
     workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
     p.add_argument("--table", help="where the table of results goes; by default report/results/part1/GRID.csv")
@@ -156,6 +161,11 @@ def main(argv=None):
     workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
+    if config.grid and not config.dry_run:
+        shorter = {"max_minutes"} if config.max_minutes != MAX_MINUTES else set()
+        refuse_measured(
+            config.table or RESULTS / f"{config.grid}.csv", RESULTS / f"{config.grid}.csv", shorter, "--table"
+        )
     table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
     curves = table.with_name(f"{table.stem}_curves.csv") if config.grid in WITH_CURVES else None
     for path, columns in ((table, COLUMNS), (curves, CURVES)):
@@ -164,6 +174,8 @@ def main(argv=None):
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
+    if table:
+        table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
     finished = []
     while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too

@@ -22,6 +22,7 @@ import json
 import torch
 
 from common import cli
+from common.cells import refuse_measured
 from common.cli import UserError
 from common.files import replacing
 from common.machine import today, versions
@@ -76,7 +77,8 @@ def parser():
 
 
 def main(argv=None):
-    config = parser().parse_args(argv)
+    config, given = parser().parse_with_given(argv)
+    refuse_measured(config.to, RESULTS / "traces.json", given & {"trained_length", "test_size"})
     cli.set_threads(config)
     digits, _ = PalindromeDataset(config.trained_length + 1).test_set(config.test_size)
     networks = {}

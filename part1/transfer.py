@@ -18,17 +18,16 @@ from argparse import Namespace
 
 from tqdm import tqdm
 
-from common import cli
-from common.cells import refuse_another_table, write_cells
+from common import cli, workers
+from common.cells import refuse_another_table, refuse_measured, write_cells
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.machine import today, versions
-from common.run import read_json
 from part1 import train
 from part1.dataset import PalindromeDataset
 from part1.evaluation import share_right
 from part1.grids import GRIDS, LONG
-from part1.sweep import RESULTS, cells
+from part1.sweep import MAX_MINUTES, RESULTS, cells
 
 NETWORK = ("model_type", "init", "curriculum", "optimizer", "learning_rate", "seed", "input_length")  # as trained
 COLUMNS = [*NETWORK, "test_length", "test_size", "solved_at", "trained", "accuracy", "torch", "date"]
@@ -40,9 +39,9 @@ def trained_runs(summary_path, length):
     Raises:
         UserError: there is none.
     """
-    names = [name for name, config in cells(GRIDS["reach"], 60.0).items() if config.input_length == length]
+    names = [name for name, config in cells(GRIDS["reach"], MAX_MINUTES).items() if config.input_length == length]
     folders = [Path(summary_path) / name for name in names]
-    finished = [folder for folder in folders if (folder / "result.json").exists()]
+    finished = [folder for folder in folders if workers.finished(folder)]
     if not finished:
         raise UserError(
             f"no finished run of T = {length} in {summary_path}; train them: python part1/sweep.py --grid reach"
@@ -56,7 +55,7 @@ def load_trained(folder):
     config = Namespace(**{**checkpoint["config"], "device": "cpu"})
     model = train.build_model(config)
     model.load_state_dict(checkpoint["model"])
-    return model, config, read_json(folder / "result.json")
+    return model, config, workers.result_of(folder)
 
 
 def parser():
@@ -71,7 +70,8 @@ def parser():
 
 
 def main(argv=None):
-    config = parser().parse_args(argv)
+    config, given = parser().parse_with_given(argv)
+    refuse_measured(config.to, RESULTS / "transfer.csv", given & {"trained_length", "input_length", "test_size"})
     cli.set_threads(config)
     table = Path(config.to)
     refuse_another_table(table, COLUMNS)

@@ -21,7 +21,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 import functools
 
 from common import cli, workers
-from common.cells import write_cells
+from common.cells import refuse_another_table, refuse_measured, write_cells
 from common.cli import UserError
 from common.run import read_table
 from part2.dataset import SAMPLING
@@ -58,6 +58,9 @@ SETTINGS = (
     "leak", "target", "max_minutes", "threads", "device",
 )  # fmt: skip
 VERSIONS = ("python", "torch", "numpy")
+COLUMNS = [*ABOUT, *MEASURED, *SETTINGS, *VERSIONS, "processor"]
+CURVES = [*ABOUT, "step", "validation_accuracy", "validation_loss"]
+RHYTHMS = [*ABOUT, "unit", "tau", "s", "r_on"]
 
 
 def cells(config):
@@ -108,11 +111,11 @@ def write_results(folder, cells, table, curves, rhythms):
     how many cells are finished."""
     found = {about(vars(config)): workers.result_of(folder / name) for name, config in cells.items()}
     of_cells = {key: found[key] and [row_of(key, found[key])] for key in found}
-    write_cells(table, [*ABOUT, *MEASURED, *SETTINGS, *VERSIONS], of_cells)
+    write_cells(table, COLUMNS, of_cells)
     points = {about(vars(config)): curve_of(folder / name) for name, config in cells.items()}
-    write_cells(curves, [*ABOUT, "step", "validation_accuracy", "validation_loss"], with_key(points))
+    write_cells(curves, CURVES, with_key(points))
     units = {key: found[key] and rhythm_of(found[key]) for key in found}
-    write_cells(rhythms, [*ABOUT, "unit", "tau", "s", "r_on"], with_key(units))
+    write_cells(rhythms, RHYTHMS, with_key(units))
     return sum(result is not None for result in found.values())
 
 
@@ -125,7 +128,7 @@ def about(config):
 def row_of(key, result):
     measured = [result.get(name, "") for name in MEASURED]
     return [*key, *measured, *(as_word(result["config"].get(name)) for name in SETTINGS),
-            *(result["versions"][name] for name in VERSIONS)]  # fmt: skip
+            *(result["versions"][name] for name in VERSIONS), result["processor"]]  # fmt: skip
 
 
 def as_word(value):
@@ -176,19 +179,24 @@ def main(argv=None):
         raise UserError("--sampling is of --grid frequency; leave it out")
     if config.input_length is not None and config.grid != "adding":
         raise UserError("--input_length is of --grid adding; leave it out")
-    other = passed(config) or config.max_minutes != MAX_MINUTES or not set(config.seed or []) <= set(SEEDS)
-    if other and config.to == str(RESULTS) and not config.dry_run:
-        raise UserError("with other seeds, times or flags these are not the measured tables: say --to where they go")
+    other = {flag for flag in PASSED if getattr(config, flag) is not None}
+    other |= {"max_minutes"} if config.max_minutes != MAX_MINUTES else set()
+    other |= {"seed"} if not set(config.seed or []) <= set(SEEDS) else set()
+    if not config.dry_run:
+        refuse_measured(config.to, RESULTS, other)
     if Path(config.to).is_file():
         raise UserError(f"{config.to} is a file; --to takes the folder of the tables")
     grid, folder = cells(config), Path(config.summary_path)
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
+    tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
+    for path, columns in zip(tables, (COLUMNS, CURVES, RHYTHMS), strict=True):
+        refuse_another_table(path, columns)
+        path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
 
     # The table has all of the grid, whatever part of it was asked for now: no call takes the rows of another part away.
     listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
-    tables = [Path(config.to) / f"{config.grid}{ending}.csv" for ending in ("", "_curves", "_rhythms")]
     write = functools.partial(write_results, folder, listed, *tables)
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome, write)
     count = write()

@@ -44,7 +44,16 @@ def task_of(argv):
 
 
 def parser(task="palindrome"):
-    """The parser for one task."""
+    """The parser for one task; it knows which flags belong to another."""
+    p = parser_of(task)
+    for other in TASKS:
+        if other != task:
+            belongs = dict.fromkeys(parser_of(other).flags() - p.flags(), f"it belongs to --task {other}")
+            p.elsewhere = belongs | p.elsewhere
+    return p
+
+
+def parser_of(task):
     p = cli.Parser(prog="train.py", description=f"Train the LSTM with the time gate. These are the flags for {task}.")
     p.add_argument("--task", choices=TASKS, default=task, help="what is learned; each has --help of its own")
     if task == "palindrome":
@@ -112,9 +121,8 @@ def add_timed_flags(p, task):
     g.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="momentum is SGD with momentum .9")
     g.add_argument("--seed", type=cli.natural, default=42, help="of the weights, the rhythms and the sequences")
     reached = "accuracy at or above" if task == "frequency" else "mean squared error at or below"
-    g.add_argument(
-        "--target", type=cli.positive, metavar="X", help=f"end after three evaluations in a row with {reached} this"
-    )
+    kind = cli.probability if task == "frequency" else cli.positive
+    g.add_argument("--target", type=kind, metavar="X", help=f"end after three evaluations in a row with {reached} this")
     g.add_argument("--max_minutes", type=cli.positive, metavar="M", help="end after this time of training")
     g.add_argument("--device", type=cli.device, default=cli.default_device(), help="cpu, cuda, cuda:1, ...")
     g.add_argument("--threads", type=cli.threads, default=1, help="of the CPU; see the README on more than one")
@@ -127,16 +135,19 @@ def add_timed_flags(p, task):
     g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")
 
 
-def complete(config):
+def complete(config, given=frozenset()):
     """Fill in the leak that belongs to the variant, and refuse what does not fit together.
+
+    Args:
+        given: the flags that stand on the command line.
 
     Raises:
         UserError: a flag of the gate for the LSTM, an odd batch of frequencies, or the bounds of --log_tau in the wrong
             order.
     """
     del config.resume
-    if config.model_type == "LSTM" and (of_gate := changed(config, parser(config.task), GATE_FLAGS)):
-        raise cli.UserError(f"the LSTM has no gate for --{of_gate.split('-')[1]}; leave it out")
+    if config.model_type == "LSTM" and (of_gate := given & set(GATE_FLAGS)):
+        raise cli.UserError(f"the LSTM has no gate for --{min(of_gate)}; leave it out")
     if config.task == "frequency" and config.batch_size % 2:
         raise cli.UserError("--batch_size must be even: half of a batch has periods of class 1")
     config.leak = leak_of(config)

@@ -33,6 +33,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from common import cli
+from common.cells import refuse_measured
 from common.files import write_json
 from common.machine import today, versions
 from common.training import clip_gradient
@@ -183,8 +184,7 @@ def refuse_contradictions(config, given):
     """Raises UserError where other results would take the measured ones' place, or a flag would have no effect."""
     if config.quick and (settled := given & {"train_steps", "batches", "seeds"}):
         raise cli.UserError(f"--quick settles --{min(settled)}; leave one of the two out")
-    if config.to == str(RESULTS) and given:
-        raise cli.UserError("with other settings these are not the measured results: say with --to where they go")
+    refuse_measured(config.to, RESULTS, given - {"to"})
     if Path(config.to).is_dir():
         raise cli.UserError(f"{config.to} is a folder; --to takes the file of the results")
 

@@ -120,7 +120,7 @@ def main(argv=None):
             continue
         try:
             figure = draw(results)
-        except (KeyError, IndexError, ValueError):
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
             raise UserError(f"{results / needed[0]} is damaged or of another program; make it anew") from None
         if figure is None:
             print(f"no {name}: {results / needed[0]} has nothing for it yet")

@@ -189,5 +189,5 @@ def start(config, given):
     """Resume a run, or begin one; returns the exit status."""
     if config.resume is not None:
         return train(*resume(config, given, "part2", MAY_DIFFER))[1]
-    complete(config)
+    complete(config, given)
     return train(config)[1]

@@ -61,7 +61,7 @@ def draw_training(results):
     groups = [["grimm", "grimm_stream"], ["anna_karenina", "quijote"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
-    figure, axes = new_figure(2.1 * len(groups), 2.9, ncols=len(groups), squeeze=False)
+    figure, axes = new_figure(2.1 * len(groups), 2.6, ncols=len(groups), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
     return figure

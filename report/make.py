@@ -4,7 +4,7 @@
 python report/make.py
 
 A number of the text is \\val{NAME}; values.tex defines them all. Each table is a file of its own. What lacks its
-results is named and left out, and a table of an earlier call goes.
+results is named and left out, and a table of an earlier call goes; where results are damaged nothing is written.
 """
 
 import sys
@@ -31,19 +31,25 @@ ITEMS = [
 
 
 def make(results):
-    """({name: value}, {table: LaTeX}, [what is missing]) of the results in that folder."""
-    values, tables, missing = {}, {}, []
+    """({name: value}, {table: LaTeX}, [what is missing]) of the results in that folder.
+
+    Raises:
+        UserError: some are there and cannot be used: damaged, or only a part.
+    """
+    values, tables, missing, damaged = {}, {}, [], []
     for item in ITEMS:
         try:
             found = item(results)
         except FileNotFoundError as error:
             missing.append(f"{item.__name__}: {Path(error.filename).relative_to(results)} is missing")
             continue
-        except (KeyError, IndexError, ValueError) as error:  # results of which only a part is there
-            missing.append(f"{item.__name__}: its results are not complete ({type(error).__name__}: {error})")
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, UserError) as error:
+            damaged.append(f"{item.__name__} ({type(error).__name__}: {error})")
             continue
         values |= found.get("values", {})
         tables |= found.get("tables", {})
+    if damaged:
+        raise UserError(f"damaged or incomplete results in {results}, of {'; '.join(damaged)}; measure them anew")
     return values, tables, missing
 
 

@@ -153,7 +153,13 @@ def optimizers(results):
         above=above,
         width=0.46,
     )
-    return {"tables": {"optimizers": made}}
+    least = min(
+        (group for group in best.values()), key=lambda group: sum(row["solved_at"] is not None for row in group)
+    )
+    return {
+        "values": {"optimizers.least": in_words("", least)[".seeds"]},
+        "tables": {"optimizers": made},
+    }
 
 
 def learning_rates(results):

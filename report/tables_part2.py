@@ -36,6 +36,7 @@ def frequency(results):
             percent = [100 * row["test_accuracy"] for row in select(of_cell(rows, cell), sampling=sampling)]
             cells.append(spread(percent, 2) if percent else "")
             values |= {f"frequency.{sampling}.{label}": rf"{mean(percent):.1f}\,\%"} if percent else {}
+            values |= until_target(sampling, label, select(of_cell(rows, cell), sampling=sampling))
         body.append(cells)
     body.append(None)
     for place, label in enumerate(("notebook: time gate", "notebook: LSTM")):
@@ -48,6 +49,7 @@ def frequency(results):
     plain = select(rows, model_type="LSTM", init="forget1", sampling="standard")
     values |= {
         "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
+        "frequency.notebook.LSTM": rf"{PAPER['standard'][1]:.1f}\,\%",
         "frequency.r_on": decimals(config.r_on, 2),
         "frequency.shut": shut_units(results),
         "frequency.updates": rf"{100 * mean(row['share_open'] for row in gated):.1f}\,\%",
@@ -69,6 +71,17 @@ def frequency(results):
                 width=0.5,
             )
         },
+    }
+
+
+def until_target(sampling, label, rows):
+    """The accuracy in validation that ends a run, and the median of the updates until it, where all runs end so."""
+    if not rows or any(row["reached_at"] is None for row in rows):
+        return {}
+    updates = count(round(median(row["reached_at"] for row in rows)))
+    return {
+        f"frequency.{sampling}.target": setting(rows[0]["target"]),
+        f"frequency.{sampling}.{label}.updates": updates,
     }
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from part1 import benchmark, gradient_flow, sweep, traces, transfer
 from part1 import plots as part1_plots
 from part1 import train as part1
+from part2 import experiments, learnability
 from part2 import train as part2
 from part3 import generate, train_text
 
@@ -156,3 +158,39 @@ def test_plots_of_what_is_no_result(run_script, tmp_path):
     check(run_script(part1_plots.main, tmp_path, "--output", "a.xyz"), ".png or .pdf")
     check(run_script(part1_plots.main, tmp_path, "--to", tmp_path), "--output is of the picture of RUNs")
     check(run_script(part1_plots.main, "--output", "a.png"), "--output is of the picture of RUNs")
+
+
+RESULTS = ROOT / "report" / "results"
+
+
+@pytest.mark.parametrize(
+    ("main", "argv", "target"),
+    [
+        (sweep.main, ["--grid", "lengths", "--max_minutes", 1, "--table"], RESULTS / "part1" / "lengths.csv"),
+        (transfer.main, ["--test_size", 50, "--to"], RESULTS / "part1" / "transfer.csv"),
+        (traces.main, ["--trained_length", 5, "--to"], RESULTS / "part1" / "traces.json"),
+        (gradient_flow.main, ["--input_length", 5, "--to"], RESULTS / "part1" / "gradient_flow.json"),
+        (benchmark.main, ["--rounds", 3, "--to"], RESULTS / "part1" / "speed.json"),
+        (experiments.main, ["--train_steps", 5, "--to"], RESULTS / "part2"),
+        (learnability.main, ["--quick", "--to"], RESULTS / "part2" / "learnability.json"),
+    ],
+    ids=lambda value: getattr(value, "__module__", None),
+)
+def test_other_settings_never_take_the_place_of_the_measured_results(run_script, monkeypatch, main, argv, target):
+    monkeypatch.chdir(ROOT / "tests")  # however the path is written
+    before = {path: path.read_bytes() for path in RESULTS.rglob("*") if path.is_file()}
+    check(run_script(main, *argv, Path("..") / target.relative_to(ROOT)), "not the report's results")
+    check(run_script(main, *argv[:-1]), "not the report's results")
+    assert before == {path: path.read_bytes() for path in RESULTS.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("main", [sweep.main, experiments.main])
+def test_a_sweep_that_cannot_write_says_so_before_it_trains(run_script, tmp_path, main):
+    tiny = ["--grid", "tiny"] if main is sweep.main else ["--train_steps", 1, "--sampling", "standard", "--seed", 42]
+    to = "--table" if main is sweep.main else "--to"
+    (tmp_path / "file").touch()
+    argv = [*tiny, to, tmp_path / "table"]
+    check(run_script(main, *argv, "--summary_path", tmp_path / "file"), "--summary_path")
+    argv = [*tiny, to, tmp_path / "file" / "table", "--summary_path", tmp_path / "cells"]
+    check(run_script(main, *argv), tmp_path / "file")
+    assert not (tmp_path / "cells").exists()

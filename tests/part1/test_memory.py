@@ -41,7 +41,7 @@ def test_transfer(cells, tmp_path, run_script):
     assert float(at["RNN", "latch", "9"]["accuracy"]) >= 0.99  # a latch has no sense of time
     assert not at["LSTM", "chrono", "4"]["solved_at"] and float(at["LSTM", "chrono", "4"]["accuracy"]) < 0.9
     with pytest.raises(UserError, match="no finished run of T = 7"):
-        transfer.main(["--summary_path", str(cells), "--trained_length", "7"])
+        transfer.main(["--summary_path", str(cells), "--trained_length", "7", "--to", str(tmp_path / "new.csv")])
 
     # On another machine, which has one of the networks: what the table says of the others stays.
     next(cells.glob("RNN*latch*/result.json")).unlink()

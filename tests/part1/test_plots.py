@@ -86,8 +86,9 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
 def test_a_table_of_which_little_is_there_stops_no_other_figure(results, tmp_path, run_script, damaged):
     path = results / damaged
     path.write_text(path.read_text().splitlines()[0] + "\n" if path.suffix == ".csv" else "{}")
-    status, out, _ = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
-    assert status == 0 and f"left out, {damaged}" in out and "explained" in out and "see" in out.splitlines()[0]
+    status, out, err = run_script(plots.main, "--results", results, "--to", tmp_path / "figures")
+    assert status == 2 and "not complete" in err and err.count("\n") == 1
+    assert f"left out, {damaged}" in out and "explained" in out and "see" in out.splitlines()[0]
 
 
 def test_runs_that_differ_in_a_setting_are_curves_of_their_own():

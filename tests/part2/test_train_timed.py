@@ -274,7 +274,11 @@ def test_nan_stops_and_what_was_saved_stays(tmp_path, run_script):
         (["--task", "frequency", "--model_type", "LSTM", "--r_on", 0.5], "--r_on"),
         (["--task", "adding", "--model_type", "LSTM", "--learn"], "--learn"),
         (["--task", "frequency", "--threads", 1e12], "--threads"),
-        (["--task", "frequency", "--learning_rate", 1e300], "too large"),
+        (["--task", "adding", "--model_type", "LSTM", "--variant", "phased"], "--variant"),  # though it is the default
+        (["--task", "frequency", "--learning_rate", 1e300], "--learning_rate"),
+        (["--task", "frequency", "--target", 2], "--target"),
+        (["--sampling", "async"], "belongs to --task frequency"),
+        (["--task", "adding", "--target=1", "--sampling=async"], "belongs to --task frequency"),
         (["--task"], "--task"),
         (["--task", "frequency", "--tau", 3], "--tau"),
         (["--resume", "nowhere"], "nowhere"),
