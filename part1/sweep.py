@@ -149,7 +149,9 @@ def parser():
     p.add_argument("--max_minutes", type=cli.positive, default=MAX_MINUTES, help="a cell ends after this training time")
     workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
-    p.add_argument("--table", help="where the table of results goes; by default report/results/part1/GRID.csv")
+    p.add_argument(
+        "--table", help="the table of results; by default report/results/part1/GRID.csv, or table.csv in --summary_path"
+    )
     return p
 
 
@@ -161,12 +163,10 @@ def main(argv=None):
     workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
-    if config.grid and not config.dry_run:
-        shorter = {"max_minutes"} if config.max_minutes != MAX_MINUTES else set()
-        refuse_measured(
-            config.table or RESULTS / f"{config.grid}.csv", RESULTS / f"{config.grid}.csv", shorter, "--table"
-        )
-    table = Path(config.table or RESULTS / f"{config.grid}.csv") if config.table or config.grid else None
+    measured = RESULTS / f"{config.grid}.csv"
+    table = Path(config.table or (measured if config.grid else folder / "table.csv"))
+    if config.max_minutes != MAX_MINUTES and not config.dry_run:
+        refuse_measured(table, measured, {"max_minutes"}, "--table")
     curves = table.with_name(f"{table.stem}_curves.csv") if config.grid in WITH_CURVES else None
     for path, columns in ((table, COLUMNS), (curves, CURVES)):
         if path:
@@ -174,11 +174,10 @@ def main(argv=None):
     todo = workers.to_do(grid, folder, config)
     if config.dry_run:
         return 0
-    if table:
-        table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
+    table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
     finished = []
-    while table and finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
+    while finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
         finished = there
         write_table(table, folder, grid, keep_others=config.grid is None)
         if curves:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Freed memory is kept: a block that was given back comes again without a page fault."""
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from common import memory
+from common import cli, memory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,3 +71,13 @@ def test_blocks_come_again_without_page_faults():
     size = 10 * 8_000_000 // resource.getpagesize()
     assert faults["kept"] < 0.01 * size, faults
     assert faults["not"] > faults["kept"]
+
+
+def test_what_has_all_but_vanished_counts_as_nothing():
+    """Denormal numbers take a processor many times as long as others."""
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor has no such mode")
+    small = torch.tensor([1e-38])
+    assert (small * 1e-3).item() > 0
+    cli.set_threads(argparse.Namespace(threads=1))
+    assert (small * 1e-3).item() == 0

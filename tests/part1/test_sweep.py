@@ -198,6 +198,7 @@ def test_a_damaged_result_is_made_anew(run_script, tmp_path, damaged):
     path.write_text(damaged)
     assert "1 finished, 1 to do" in run_script(sweep.main, *argv, "--dry_run")[1]
     assert run_script(sweep.main, *argv)[0] == 0 and json.loads(path.read_text())["steps"] == 4
+    assert [row["seed"] for row in table(tmp_path / "table.csv")] == ["1", "2"]  # beside the runs, unless --table says
 
 
 def test_a_row_is_of_the_run_that_its_folder_holds(run_script, tmp_path):
