@@ -67,8 +67,9 @@ def add_legend(axis, **style):
 
 
 def length_axis(axis, ticks):
+    """A logarithmic axis of T with these ticks; 10k is 10,000."""
     axis.set_xscale("log")
-    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_xticks(ticks, [f"{tick}" if tick < 1000 else f"{tick // 1000}k" for tick in ticks])
     axis.xaxis.set_minor_locator(NullLocator())
 
 
@@ -147,7 +148,7 @@ def draw_steps_to_solve(rows):
 
 def draw_reach(rows, reservoirs):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(6.0, 3.6, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(6.0, 3.8, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):
@@ -169,7 +170,6 @@ def draw_reach(rows, reservoirs):
         column[1].set_xlabel(LENGTH)
         updates_axis(column[1])
         length_axis(column[1], [50, 100, 200, 500, 1000, 2000, 5000, 10000])
-        column[1].tick_params(axis="x", rotation=45)
     axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)")
     axes[1, 0].set_ylabel("updates until solved")
     legends_below(figure, axes[0])
@@ -197,7 +197,6 @@ def draw_transfer(rows, reservoirs):
         draw_chance(axis)
         axis.set(title=model_type, xlabel="tested at T", ylim=(0, 1.05))
         length_axis(axis, [50, 100, 200, 500, 1000, 2000, 5000, 10000])
-        axis.tick_params(axis="x", rotation=45)
     legends_below(figure, axes)
     axes[0].set_ylabel("held-out accuracy")
     return figure

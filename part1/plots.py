@@ -70,7 +70,10 @@ def draw_all(results, to):
             print(f"{figure}: left out, {', '.join(missing)} missing")
             continue
         try:
-            drawn = draw(*(read(results / name) for name in needs))
+            found = {name: read(results / name) for name in needs}
+            if [] in (found[name] for name in needs if name != BASELINE):
+                raise ValueError("a table without rows")
+            drawn = draw(*found.values())
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             print(f"{figure}: left out, {', '.join(needs)} not complete or of another program")
             damaged.append(figure)

@@ -21,7 +21,7 @@ def draw_speed(result):
         draw_cell(axis, [row for row in rows if (row["cell"], row["threads"]) == (cell, n)])
         axis.set_title(f"{cell}, {n} thread{'s' * (n > 1)}")
         axis.set_xlabel("inputs T")
-    axes[0, 0].set_ylabel("µs per step t of an update")
+    axes[0, 0].set_ylabel("µs per step t")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
     return figure

@@ -29,7 +29,7 @@ def reach(results):
             solved = [T for T, of_T in of_length.items() if any(row["solved_at"] for row in of_T)]
             if solved:
                 values[f"{name}.longest"] = count(max(solved))
-                values[f"{name}.longest.seeds"] = in_words("", of_length[max(solved)])[".seeds"]
+                values |= in_words(f"{name}.longest", of_length[max(solved)])
     header = ["", *(count(T) for T in lengths)]
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
