@@ -39,9 +39,9 @@ def draw_single_runs(rows):
         column[0].set_title(title)
         column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))
         column[1].legend(
-            *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.3)
+            *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.42)
         )
-    axes[0, 0].set_ylabel("accuracy of the batch")
+    axes[0, 0].set_ylabel("batch accuracy")
     axes[1, 0].set_ylabel("loss (nats)")
     return figure
 

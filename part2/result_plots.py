@@ -44,7 +44,7 @@ def draw_accuracy(results):
                 axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none", markersize=3)
                 axis.plot([x - 0.08, x + 0.08], [mean(errors)] * 2, color=colour, linestyle="-")
         for value, x in zip(PAPER[sampling], (place - 0.2, place + 0.2), strict=True):
-            style = dict(color="#aaaaaa", markersize=14, markeredgewidth=3, zorder=0, label="its notebook")
+            style = dict(color="#aaaaaa", markersize=14, markeredgewidth=3, zorder=0, label="notebook")
             axis.plot(x, 100 - value, "_", **style)
         draw_ceiling(axis, FrequencyDataset(sampling).ceiling(), [place - 0.45, place + 0.45])
     axis.set(xlim=(-0.5, len(SAMPLINGS) - 0.5))

@@ -98,7 +98,7 @@ def gradient_errors(results):
 
 def smooth_loss(results):
     best = best_adagrad(results.text("numpy_ablations"))
-    lowest, last = (decimals(best[name], 2) for name in ("lowest_smooth_loss", "smooth_loss"))
+    lowest, last = (decimals(best[name], 3) for name in ("lowest_smooth_loss", "smooth_loss"))
     return f"{lowest} nats at its lowest, {last} at the end, Grimm"
 
 
@@ -133,23 +133,24 @@ ROWS = [
      "part1/lengths.csv"),
     ("", "section 1.3", r"RNN: more than $\sim 10$ steps are difficult",
      lambda r: f"{all_lengths(r, 'RNN', 'normal', input_dim=1)}; {all_lengths(r, 'RNN', 'orthogonal', input_dim=1)}",
-     "tab:lengths_rnn", "so it is with normal weights", "part1/lengths.csv"),
+     "fig:lengths", "so it is with normal weights", "part1/lengths.csv"),
     ("Chouliaras", "figure 2", "RNN, one-hot, a higher rate: 1.0 to $T = 8$, .6 at 9 and 10, .4 at 11 to 14",
-     lambda r: protocol(r, "RNN", [8, 10, 14]), "", "his rate is too high for the RNN", "part1/protocols.csv"),
+     lambda r: protocol(r, "RNN", [8, 10, 14]), "", "partly the rate: .0025 in 2017's template",
+     "part1/protocols.csv"),
     ("", "figure 3", "the same at rate .001 converges at $T = 14$",
      lambda r: "orthogonal, one-hot, " + solves(r, "lengths", [14], model_type="RNN", init="orthogonal", input_dim=10),
-     "fig:lengths", "", "part1/lengths.csv"),
+     "", "", "part1/lengths.csv"),
     ("", "figure 4", "LSTM, one-hot: 1.0 to $T = 12$",
-     lambda r: protocol(r, "LSTM", [8, 12, 14]), "", "not known: his rate is not given", "part1/protocols.csv"),
+     lambda r: protocol(r, "LSTM", [8, 12, 14]), "", "not known", "part1/protocols.csv"),
     ("", "figure 5", "LSTM at $T = 19$, rate .0007, 130 units: 1.0 after 3,000 updates",
      lambda r: "one-hot, "
      + "; ".join(f"{init}, {solves(r, 'curves', [20], init=init)}" for init in ("xavier", "chrono")),
      "fig:single", "one run each", "part1/curves.csv"),
     ("", "table 1", "Grimm: 1.24 nats at update 3,600, .94 at 17,401", losses_of_grimm, "tab:grimm",
-     "single batches there, means here", "part3/training.json"),
+     "not known; ours lie on both sides", "part3/training.json"),
     ("", "figure 7", "Democracy: 1.2 after 60,000 updates; 1.5 with dropout",
      lambda r: training_losses(r, {"democracy": "without dropout", "democracy_dropout": "with"}),
-     "tab:democracy", "not known; his rate is not given", "part3/training.json"),
+     "tab:democracy", "not known", "part3/training.json"),
     ("", "table 2", "the same after 115,000: “President of the United States is the same persons”",
      lambda r: greedy_sample(r, "democracy"), "", "", "part3/training.json"),
     ("", "table 3", "“The prince went to the king, and said: ‘I have”",
@@ -159,7 +160,7 @@ ROWS = [
      + solves(r, "learning_rates", [30], model_type="RNN", learning_rate=0.0001)
      + "; with curriculum and Adam, "
      + solves(r, "reach", [50, 100, 200], model_type="RNN", optimizer="adam"),
-     "tab:reach", "a small rate, and short palindromes first", "part1/reach.csv"),
+     "tab:reach", "smaller rates ($T = 30$: .0001), and short palindromes first", "part1/reach.csv"),
     ("", "figure 2", "LSTM, read off: $T = 499$, first perfect batch at update 175",
      lambda r: f"chrono, one-hot, $T = 500$: {reached(r, 'chrono', 0.001)}, with curriculum"
      f" {reached(r, 'chrono', 0.001, 1.1)}, at rate .03 {reached(r, 'chrono', 0.03)}", "tab:reach",
@@ -168,7 +169,7 @@ ROWS = [
      lambda r: training_losses(r, {"grimm": "Grimm", "quijote": "Quijote"}), "fig:textcurves", "",
      "part3/training.json"),
     ("", "tables 1, 2", "noise at first, words after some thousand updates, no sense at the end",
-     lambda r: greedy_sample(r, "quijote"), "tab:samples", "", "part3/training.json"),
+     lambda r: greedy_sample(r, "quijote"), "", "", "part3/training.json"),
     ("", "table 3", "a Spanish prompt goes on in English after Grimm",
      lambda r: finished(r, "grimm", "Mas vale pajaro en mano que ver un ciento v", "0.5"), "tab:sentences", "",
      "part3/sentences.json"),
@@ -178,23 +179,23 @@ ROWS = [
     ("Belli", "figure 1", "RNN, 10,000 updates: accuracy 1.0 to 9, then near chance",
      lambda r: f"{all_lengths(r, 'RNN', 'normal', input_dim=1)}; one-hot to"
      f" {longest_on_all_seeds(r.rows('lengths', model_type='RNN', init='normal', input_dim=10))}",
-     "tab:lengths_rnn", "one run there, every seed here", "part1/lengths.csv"),
+     "fig:lengths", "one run there, every seed here", "part1/lengths.csv"),
     ("", "figure 2", "orthogonal $\\mathbf W_{hh}$ converges faster, to 20",
      lambda r: "one-hot, " + solves(r, "lengths", [10, 20], model_type="RNN", init="orthogonal", input_dim=10),
      "tab:lengths_rnn", "", "part1/lengths.csv"),
     ("", "figure 3", "LSTM: 1.0 to 15",
      lambda r: "; ".join(f"{init}, {solves(r, 'lengths', [15], model_type='LSTM', init=init, input_dim=1)}"
                          for init in ("normal", "chrono")), "tab:lengths_lstm",
-     "how the forget biases start", "part1/lengths.csv"),
+     "how weights and biases start", "part1/lengths.csv"),
     ("", "figure 4", r"the gate as $\tau$, $s$ and $r_{on}$ change", lambda r: "drawn again",
      "fig:gateparameters", "", ""),
     ("", "3.1 b", "Anna Karenina after 100,000 updates: sentences; little change since 10,000",
-     lambda r: greedy_sample(r, "anna_karenina"), "tab:samples", "", "part3/training.json"),
+     lambda r: greedy_sample(r, "anna_karenina"), "", "", "part3/training.json"),
     ("", "3.1 c", "varied at temperature .5, mistakes at 1, no words at 2", new_words, "fig:temperature", "",
      "part3/temperature.json"),
     ("", "3.2.1", "four books, four styles, by eye", best_at_home, "tab:styles", "", "part3/books.json"),
     ("", "3.2.2", r"\LaTeX{} and HTML, greedily: tags are closed", closed, "tab:markup", "", "part3/markup.json"),
-    ("Assarsson", "(9)", r"gradient errors: $3 \cdot 10^{-10}$ (c) to $2 \cdot 10^{-7}$ (W)",
+    ("Assarsson", "(9)", r"gradient errors (its symbols): $3 \cdot 10^{-10}$ (c) to $2 \cdot 10^{-7}$ (W)",
      gradient_errors, "", "double precision, fourth-order differences", "part3/numpy_ablations.json"),
     ("", "figures 1 to 3", "smooth loss 39 to 42 a chunk (1.56 to 1.68 nats), Harry Potter",
      smooth_loss, "", "another book", "part3/numpy_ablations.json"),

@@ -7,6 +7,7 @@ from common.run import read_json
 from part1.sweep_results import read_results, select
 from part2.dataset import FrequencyDataset
 from part2.flags import complete, parser
+from part2.plots import R_ON, S, τ
 from part2.result_plots import CELLS, PAPER, SAMPLINGS
 from part2.time_gate import R_ON_BOUNDS
 from report.latex import count, decimals, setting, table
@@ -90,6 +91,11 @@ def shut_units(results):
     rows = read_results(results / "part2" / "frequency_rhythms.csv")
     r_on = [row["r_on"] for row in select(rows, variant="phased", sampling="standard")]
     return f"{sum(value <= R_ON_BOUNDS[0] for value in r_on)} of {len(r_on)}"
+
+
+def drawing(results):
+    """The values of the gate that is drawn."""
+    return {"values": {"gate.tau": setting(τ), "gate.s": setting(S), "gate.r_on": setting(R_ON)}}
 
 
 def millions(values):
@@ -189,4 +195,4 @@ def ends_right(rows, right):
     return f"{sum(near(row['learn'][0], row, right) for row in rows)} of {len(rows)}"
 
 
-ITEMS = [frequency, adding, learnability]
+ITEMS = [drawing, frequency, adding, learnability]

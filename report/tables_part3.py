@@ -73,13 +73,15 @@ def samples(results):
     header = ["", "update", "nats", "bpc", "validation", "sample after a random first character"]
     caption = (
         "Samples over the course of training, with the mean training loss then, in nats and in bits per character, and"
-        " the validation loss, in bits. Drawn at temperature .5, before the first update at 1; 30 characters and more,"
-        " cut at 50."
+        " the validation loss, in bits (-- where it was not evaluated). Drawn at temperature .5, see (c), as greedy"
+        r" text loops (before the first update at 1); $\hookleftarrow$ is the end of a line."
     )
+    values = {"text.quijote.steps": count(runs["quijote"]["steps"])} if "quijote" in runs else {}
     return {
+        "values": values,
         "tables": {
             "samples": table("samples", caption, "part3/experiments.py", "lrllll", header, body[:-1], size="scriptsize")
-        }
+        },
     }
 
 

@@ -3,6 +3,7 @@
 and returns values and tables."""
 
 from part1.sweep_results import read_results
+from part3 import numpy_rnn
 from part3.findings import SENTENCES
 from part3.text_plots import title
 from report.latex import breakable, count, decimals, escape, paragraph, power, setting, table
@@ -92,10 +93,11 @@ def novelty(results):
          decimals(row["known_20_grams"]["mean"], 3)]
         for name, row in rows
     ]  # fmt: skip
-    header = ["temperature", "longest run: mean", "of all texts", "20-grams"]
+    header = ["temperature", "mean run", "longest", "20-grams"]
     caption = (
         f"Memorised or new: of {found['num_samples']} texts of {count(found['length'])} characters at each temperature,"
-        " the longest run of characters that stands in the training part, and the share of their 20-grams that do."
+        " the longest run (in characters) that stands in the training part, its mean over the texts and its maximum,"
+        " and the share of their 20-grams that do."
     )
     own = found["test"]["known_20_grams"]["mean"]
     more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
@@ -106,20 +108,21 @@ def novelty(results):
 
 def markup(results):
     """The share of what is opened that is closed, in generated LaTeX and HTML and in pieces of the training text."""
-    body = []
-    for name, run in read(results, "markup")["runs"].items():
+    found, body = read(results, "markup"), []
+    for name, run in found["runs"].items():
         for kind in run["training_pieces"]:
             columns = [run["generated"][T][kind] for T in ("0", "0.5", "1")] + [run["training_pieces"][kind]]
             cells = [decimals(c["share_closed"], 2) if c["opened"] else "none opened" for c in columns]
             body.append([SOURCES[name], OPENED[kind], *cells])
-    header = ["", "opened", "greedy", "temperature .5", "temperature 1", "training text in such pieces"]
+    header = ["", "opened", "greedy", "temperature .5", "temperature 1", "training text"]
     caption = (
-        "Generated source: the share of what is opened that is closed again, in the right order. Texts end anywhere, so"
-        " that of the training text's own pieces of that length not all is closed either."
+        f"Generated source after \\emph{{Calculus Made Easy}} and Python's tutorial, {found['num_samples']} texts of"
+        f" {count(found['length'])} characters: the share of what is opened that is closed again, in the right order."
+        " They end anywhere, and so do pieces of that length of the training text, of which not all is closed either."
     )
     return {
         "tables": {
-            "markup": table("markup", caption, "part3/experiments.py", "llllll", header, body),
+            "markup": table("markup", caption, "part3/experiments.py", "llllll", header, body, size="scriptsize"),
             "source": source(results),
         }
     }
@@ -127,8 +130,8 @@ def markup(results):
 
 def source(results):
     """Generated LaTeX and HTML, 180 characters of each model's first text at temperature .5."""
-    body = []
-    for name, run in read(results, "markup")["runs"].items():
+    found, body = read(results, "markup"), []
+    for name, run in found["runs"].items():
         sample = next(sample for sample in run["samples"] if sample["temperature"] == 0.5)
         text = rf"\texttt{{{breakable(sample['prompt'])}$\triangleright${breakable(sample['text'][:180])}}}"
         body.append([SOURCES[name], paragraph(text, 0.85)])
@@ -188,6 +191,8 @@ def numpy_network(results):
     worst = max(found["gradient_errors"].values())
     best = best_adagrad(found)
     values = {"numpy.smooth": decimals(best["lowest_smooth_loss"], 3), "numpy.last": decimals(best["smooth_loss"], 3)}
+    defaults = numpy_rnn.parser().parse_args([])  # with which all of its runs were made
+    values |= {"numpy.units": setting(defaults.num_hidden), "numpy.chunk": setting(defaults.seq_length)}
     return {"values": values | {"numpy.check": power(worst)}}
 
 
