@@ -37,15 +37,17 @@ CELLS = {
     "LSTM": ["--model_type", "LSTM"],
     "LSTM-chrono": ["--model_type", "LSTM", "--init", "chrono"],
 }
-# A target ends the runs of highres, which else take more than an hour (there the phased cell has three seeds and the
-# others one), and those of adding. The other samplings are cheap enough to train to the end. (flags, {cell: seeds})
+# A target ends the runs of highres and adding, which else take up to an hour; there some cells have three seeds, the
+# others one. The other samplings are cheap enough to train to the end. (flags, {cell: seeds})
 GRIDS = {
     "frequency": [
         (["--sampling", "standard"], dict.fromkeys(CELLS, SEEDS)),
         (["--sampling", "async"], dict.fromkeys(CELLS, SEEDS)),
         (["--sampling", "highres", "--target", "0.992"], {**dict.fromkeys(CELLS, SEEDS[:1]), "phased": SEEDS[:3]}),
     ],
-    "adding": [(["--target", "0.001"], dict.fromkeys(CELLS, SEEDS[:3]))],
+    "adding": [
+        (["--target", "0.001"], {**dict.fromkeys(CELLS, SEEDS[:1]), **dict.fromkeys(("phased", "LSTM"), SEEDS[:3])})
+    ],
 }
 PASSED = ("train_steps", "num_hidden", "batch_size", "input_length", "eval_every")  # flags of train.py for all cells
 ABOUT = ("sampling", "input_length", "model_type", "variant", "init", "seed")
@@ -162,7 +164,9 @@ def arguments():
     p.add_argument("--grid", choices=GRIDS, default="frequency", help="the task")
     p.add_argument("--cell", choices=CELLS, nargs="+", default=list(CELLS), help="which of the cells")
     p.add_argument("--sampling", choices=SAMPLING, nargs="+", help="which samplings of frequency; by default all")
-    p.add_argument("--seed", type=cli.natural, nargs="+", help="which seeds; by default five, for highres three or one")
+    p.add_argument(
+        "--seed", type=cli.natural, nargs="+", help="which seeds; by default five, for highres and adding three or one"
+    )
     for flag in PASSED:
         p.add_argument(f"--{flag}", metavar="VALUE", help=f"train.py's --{flag}, for all cells; then give --to, too")
     p.add_argument("--max_minutes", type=cli.positive, default=MAX_MINUTES, help="a cell ends after this training time")

@@ -106,16 +106,17 @@ def adding(results):
     rows = read_results(results / "part2" / "adding.csv")
     curves = read_results(results / "part2" / "adding_curves.csv")
     body, values = [], {}
+    seeds = sorted({row["seed"] for row in rows})
     for cell, (label, *_) in CELLS.items():
-        group = sorted(of_cell(rows, cell), key=lambda row: row["seed"])
+        group = of_cell(rows, cell)
         learned = [learned_at(select(of_cell(curves, cell), seed=row["seed"])) for row in group]
         learned = [step for step in learned if step]
         if group:
             said = f"{count(round(median(learned)))} ({len(learned)}/{len(group)})" if learned else f"0/{len(group)}"
-            body.append([label, *(decimals(row["test_mse"], 4) for row in group), said])
+            errors = {row["seed"]: decimals(row["test_mse"], 4) for row in group}
+            body.append([label, *(errors.get(seed, "") for seed in seeds), said])
             values[f"adding.{label}"] = f"{len(learned)} of {len(group)}"
             values |= {f"adding.{label}.updates": count(round(median(learned)))} if learned else {}
-    seeds = sorted({row["seed"] for row in rows})
     target, steps = setting(rows[0]["target"]), count(rows[0]["train_steps"])
     caption = (
         f"The adding problem over $T = {rows[0]['input_length']}$: squared error on {count(rows[0]['test_size'])}"
