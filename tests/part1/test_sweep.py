@@ -66,7 +66,7 @@ def test_a_cell_equals_the_same_run_of_train(run_script, tmp_path):
 def test_a_cell_that_was_stopped_goes_on(run_script, tmp_path):
     argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path / "cells"]
     assert run_script(sweep.main, *argv)[0] == 0
-    (folder,) = (tmp_path / "cells").iterdir()
+    (folder,) = (path for path in (tmp_path / "cells").iterdir() if path.is_dir())
     checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
     rows = table(folder / "metrics.csv")
     (folder / "result.json").unlink()  # as if it had been stopped after its last checkpoint
