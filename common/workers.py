@@ -56,7 +56,7 @@ def result_of(folder):
     """A cell's result, or None where it has none that can be read: then it goes on from its checkpoint."""
     try:
         result = read_json(folder / "result.json")
-        whole = result["config"] and result["ended_by"] and {"versions", "processor", "date"} <= result.keys()
+        whole = result["config"] and result["ended_by"] and {"versions", "date"} <= result.keys()
         return result if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -108,7 +108,7 @@ def rows_of(folder, key):
         measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
         settings = [result["config"].get(name) for name in SETTINGS]
         versions = [result["versions"][name] for name in VERSIONS]
-        return [[*key, *measured, *settings, *versions, result["processor"]]]
+        return [[*key, *measured, *settings, *versions, result.get("processor")]]
     except (OSError, KeyError, ValueError, TypeError):
         raise UserError(f"{folder} is damaged; remove it, and the next call trains that cell anew") from None
 

@@ -130,7 +130,7 @@ def about(config):
 def row_of(key, result):
     measured = [result.get(name, "") for name in MEASURED]
     return [*key, *measured, *(as_word(result["config"].get(name)) for name in SETTINGS),
-            *(result["versions"][name] for name in VERSIONS), result["processor"]]  # fmt: skip
+            *(result["versions"][name] for name in VERSIONS), result.get("processor")]  # fmt: skip
 
 
 def as_word(value):

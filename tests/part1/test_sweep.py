@@ -222,6 +222,19 @@ def test_a_cell_that_ends_without_a_result_is_named(monkeypatch):
     assert failed == {"cell": "ended with status 143"} and workers.exit_status(failed, status) == 1
 
 
+def test_a_result_that_names_no_processor_is_one(run_script, tmp_path):
+    """As those had it that were made before results named theirs."""
+    argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path]
+    assert run_script(sweep.main, *argv)[0] == 0
+    path = next(tmp_path.glob("*/result.json"))
+    result = json.loads(path.read_text())
+    assert table(tmp_path / "table.csv")[0]["processor"] == result.pop("processor")
+    path.write_text(json.dumps(result))
+    status, out, _ = run_script(sweep.main, *argv)
+    assert status == 0 and "1 finished, 0 to do" in out
+    assert table(tmp_path / "table.csv")[0]["processor"] == ""
+
+
 def killed_or_done(config, folder):
     """Stands for a cell: one that the system kills, one that fails, one that finishes."""
     if config == "killed":
