@@ -19,7 +19,12 @@ TASKS = ("palindrome", "frequency", "adding")
 LEAK = 0.001  # of the Phased LSTM, in training
 RHYTHM = ("tau", "s", "r_on")
 GATE_FLAGS = ("log_tau", "s", "r_on", "learn", "leak", "variant")
-LOG_TAU = {"frequency": [1.0, 3.0], "adding": [2.0, 5.0]}  # ln τ is drawn between them
+# What the timed tasks start from. The openings of adding are longer, 5 to 110 steps, and its forget biases larger: what
+# is kept over hundreds of steps must live through all openings in between.
+START = {
+    "frequency": dict(log_tau=[1.0, 3.0], r_on=0.05, init="forget1", learning_rate=0.001),
+    "adding": dict(log_tau=[4.0, 7.0], r_on=0.1, init="chrono", learning_rate=0.003),
+}
 
 
 class InOrder(argparse.Action):
@@ -72,11 +77,11 @@ def add_palindrome_flags(p):
         metavar="τ",
         help="the period: one value, or two between which each unit's is drawn; by default 2 and 2T",
     )
-    add_gate_flags(g, r_on=1.0, learn=[], variant="assignment")
+    add_gate_flags(g, learn=[], variant="assignment", r_on=1.0)
     add_flags(p, inits=sorted(LSTM_INIT))
 
 
-def add_gate_flags(g, r_on, learn, variant):
+def add_gate_flags(g, learn, variant, r_on=None):
     """What every task has of the gate, with the task's defaults."""
     shift = cli.real(-1e9, 1e9)
     g.add_argument("--s", type=shift, metavar="s", help="the shift; by default drawn from 0 ... τ for each unit")
@@ -102,20 +107,19 @@ def add_timed_flags(p, task):
         "--model_type", choices=("LSTM", "GatedLSTM"), default="GatedLSTM", help="to the LSTM time is one more input"
     )
     g.add_argument("--num_hidden", type=cli.positive_int, default=110, help="H, hidden units")
-    g.add_argument("--init", choices=sorted(set(LSTM_INIT) - {"latch"}), default="forget1", help="initial weights")
+    g.add_argument("--init", choices=sorted(set(LSTM_INIT) - {"latch"}), help="initial weights")
     g = p.add_argument_group("time gate of the GatedLSTM (times in the unit of the data)")
     g.add_argument(
         "--log_tau",
         type=cli.real(-13, 20),
         nargs=2,
         metavar=("LOW", "HIGH"),
-        default=LOG_TAU[task],
         help="ln τ is drawn between them for each unit",
     )
-    add_gate_flags(g, r_on=0.05, learn=list(RHYTHM), variant="phased")
+    add_gate_flags(g, learn=list(RHYTHM), variant="phased")
     g = p.add_argument_group("training")
     g.add_argument("--batch_size", type=cli.positive_int, default=32, help="sequences an update")
-    g.add_argument("--learning_rate", type=cli.positive, default=0.001, help="of the optimizer")
+    g.add_argument("--learning_rate", type=cli.positive, help="of the optimizer")
     g.add_argument("--train_steps", type=cli.positive_int, default=10_938, help="updates at most: 70 × 5,000 sequences")
     g.add_argument("--max_norm", type=cli.positive, default=10.0, help="the gradient is clipped to this length")
     g.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="momentum is SGD with momentum .9")
@@ -133,6 +137,7 @@ def add_timed_flags(p, task):
         "--eval_every", type=cli.positive_int, default=156, help="updates between evaluations; 5,000 sequences"
     )
     g.add_argument("--resume", metavar="PATH", help="go on with the run of this folder or checkpoint")
+    p.set_defaults(**START[task])
 
 
 def complete(config, given=frozenset()):

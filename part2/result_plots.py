@@ -18,6 +18,7 @@ from part2.train_timed import build_gate
 CELLS = {
     ("GatedLSTM", "phased", "forget1"): ("gated, phased", "#d55e00", "-", "o"),
     ("GatedLSTM", "assignment", "forget1"): ("gated, assignment", "#000000", "--", "s"),
+    ("GatedLSTM", "phased", "chrono"): ("gated, chrono", "#cc79a7", "--", "D"),
     ("LSTM", "", "forget1"): ("LSTM", "#0072b2", "-.", "^"),
     ("LSTM", "", "chrono"): ("LSTM, chrono", "#009e73", ":", "v"),
 }
@@ -35,11 +36,12 @@ NARROW = 2.45  # inches: a third of a page's width
 def draw_accuracy(results):
     """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey."""
     rows = read_table(results / "frequency.csv")
+    measured = {cell: look for cell, look in CELLS.items() if any(of_cell(row, cell, row["sampling"]) for row in rows)}
     figure, axis = new_figure(NARROW, 2.9)
     for place, sampling in enumerate(SAMPLINGS):
-        for number, (cell, (label, colour, _, marker)) in enumerate(CELLS.items()):
+        for number, (cell, (label, colour, _, marker)) in enumerate(measured.items()):
             errors = [error_of(row["test_accuracy"]) for row in rows if of_cell(row, cell, sampling)]
-            x = place + 0.2 * (number - 1.5)
+            x = place + 0.2 * (number - (len(measured) - 1) / 2)
             if errors:
                 axis.plot([x] * len(errors), errors, marker, color=colour, label=label, fillstyle="none", markersize=3)
                 axis.plot([x - 0.08, x + 0.08], [mean(errors)] * 2, color=colour, linestyle="-")

@@ -32,6 +32,8 @@ def frequency(results):
     rows = read_results(results / "part2" / "frequency.csv")
     body, values = [], {}
     for cell, (label, *_) in CELLS.items():
+        if not of_cell(rows, cell):
+            continue
         cells = [label]
         for sampling in SAMPLINGS:
             percent = [100 * row["test_accuracy"] for row in select(of_cell(rows, cell), sampling=sampling)]

@@ -25,7 +25,8 @@ def test_the_measured_grids(run_script, tmp_path):
     assert len(found) == len(set(found)) == 46  # 4 cells: 5 seeds of two samplings; the third has 3 + 1 + 1 + 1
     assert count == {"standard": 20, "async": 20, "highres": 6, "chrono": 11}
     assert all("seed42" in cell for cell in found[:12]) and "seed43" in found[12]  # one seed of everything first
-    assert len(names(run_script(experiments.main, *argv, "--grid", "adding")[1])) == 8
+    adding = names(run_script(experiments.main, *argv, "--grid", "adding")[1])
+    assert len(adding) == 8 and sum("chrono" in cell for cell in adding) == 6  # three seeds of two
     shares = [names(run_script(experiments.main, *argv, "--task_id", k, "--num_tasks", 5)[1]) for k in range(5)]
     assert sorted(cell for share in shares for cell in share) == sorted(found)
     assert not list(tmp_path.iterdir())
@@ -65,6 +66,7 @@ def test_failures_are_reported_and_bad_input_is_refused(run_script, tmp_path):
     assert status == 2 and "--to" in err  # a tiny run never takes the place of the measured table
     assert run_script(experiments.main, "--task_id", 3)[0] == 2
     assert run_script(experiments.main, "--grid", "adding", "--sampling", "async")[0] == 2
+    assert run_script(experiments.main, "--grid", "adding", "--cell", "assignment")[0] == 2
     folder = tmp_path / "frequency-standard_LSTM_forget1_H6-batch_size-4_seed42_steps4_eval2"
     folder.mkdir()
     (folder / "checkpoint.pt").write_text("nothing")
