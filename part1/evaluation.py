@@ -22,7 +22,7 @@ class Standing:
     best_accuracy: float = 0.0  # at any evaluation, most of which look at the first QUICK alone
     passed_at: int | None = None  # the first of the evaluations at or above SOLVED that lead up to now
     solved_at: int | None = None
-    whole_at: int = 0  # the last evaluation that looked at all held-out palindromes
+    whole_at: int = -1  # the update of the last evaluation that looked at all held-out palindromes; none yet
 
     def judge(self, model, test_set, config):
         """Evaluate on the held-out palindromes (digits (n, T), last digits (n,)), and note what it means.

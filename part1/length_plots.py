@@ -38,6 +38,7 @@ NETWORKS = {  # line and marker of a network_label, the same for both cells
     "orthogonal + curriculum": (CURRICULUM, "s"),
     "chrono + curriculum": (CURRICULUM, "s"),
     "chrono, rate 0.03": (dict(color="#0072b2", linestyle="-."), "^"),
+    "chrono, rate 0.1": (dict(color="#56b4e9", linestyle=(0, (4, 1, 1, 1, 1, 1))), "*"),
     "orthogonal + curriculum, Adam": (dict(color="#0072b2", linestyle="-."), "^"),
     "latch, rate 0.003": (dict(color="#e69f00", linestyle="-"), "x"),
 }
@@ -132,12 +133,12 @@ def legends_below(figure, axes):
 
 
 def draw_steps_to_solve(rows):
-    """Updates until solved against T, digits one-hot; as text the share of seeds where some did not."""
+    """Updates until solved against T, digits one-hot, of the seeds that solved; `lengths` has the shares."""
     figure, axes = new_figure(5.6, 2.5, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
             colour, linestyle, marker = INITS[init]
-            draw_solved(axis, group, "input_length", marker, init, color=colour, linestyle=linestyle)
+            draw_solved(axis, group, "input_length", marker, init, shares=False, color=colour, linestyle=linestyle)
         axis.set(title=model_type, xlabel=LENGTH)
         updates_axis(axis)
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
@@ -202,17 +203,16 @@ def draw_transfer(rows, reservoirs):
     return figure
 
 
-def draw_solved(axis, rows, x, marker, label, **style):
+def draw_solved(axis, rows, x, marker, label, shares=True, **style):
     """The median of the seeds that solved, each seed, and as text the share where some did not."""
     solved = [row for row in rows if row["solved_at"]]
     line = draw_line(axis, *curve(solved, x, median_solved), label, marker, **style)
     draw_seeds(axis, solved, x, "solved_at", marker, line)
+    if not shares:
+        return
+    height = 1 - 0.06 * (len(axis.get_legend_handles_labels()[1]) - 1)  # above everything, a row for each line
     for value, group in grouped(rows, x).items():
-        of_value = [row["solved_at"] for row in group if row["solved_at"]]
-        share = f"{len(of_value)}/{len(group)}"
-        style = dict(fontsize=6.5, ha="center", color=line.get_color())
-        if not of_value:  # above everything, a row for each line
-            height = 1 - 0.05 * (len(axis.get_legend_handles_labels()[1]) - 1)
-            axis.text(value, height, share, va="top", transform=axis.get_xaxis_transform(), **style)
-        elif len(of_value) < len(group):
-            axis.text(value, max(of_value), share, va="bottom", **style)
+        solved_here = sum(row["solved_at"] is not None for row in group)
+        if solved_here < len(group):
+            style = dict(fontsize=6.5, ha="center", va="top", color=line.get_color())
+            axis.text(value, height, f"{solved_here}/{len(group)}", transform=axis.get_xaxis_transform(), **style)

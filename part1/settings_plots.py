@@ -21,10 +21,10 @@ def draw_learning_rates(rows, reservoirs):
     stands the accuracy with the recurrent weights fixed."""
     cells = grouped(rows, "model_type", "learning_rate", "input_length")
     models = [model for model in ("RNN", "LSTM") if select(rows, model_type=model)]
-    figure, axes = new_figure(3.0 * len(models), 2.6, ncols=len(models), squeeze=False)
+    rates = sorted({row["learning_rate"] for row in rows})  # the same rows in both, so that rates can be compared
+    figure, axes = new_figure(3.0 * len(models), 2.7, ncols=len(models), squeeze=False, sharey=True)
     for axis, model_type in zip(axes[0], models, strict=True):
         of_model = select(rows, model_type=model_type)
-        rates = sorted({row["learning_rate"] for row in of_model})
         lengths = sorted({row["input_length"] for row in of_model})
         picture = np.full((len(rates), len(lengths)), np.nan)
         for (y, rate), (x, length) in ((a, b) for a in enumerate(rates) for b in enumerate(lengths)):
@@ -37,9 +37,9 @@ def draw_learning_rates(rows, reservoirs):
                 axis.text(x, y, f"{len(solved)}/{len(group)}", ha="center", va="center", fontsize=7, color=colour)
         image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(5000))
         axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths], fontsize=7)
-        axis.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axis.set(title=model_type, xlabel=LENGTH)
         axis.grid(visible=False)
+    axes[0, 0].set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
     axes[0, 0].set_ylabel("learning rate (RMSprop)")
     bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
     bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
@@ -80,7 +80,7 @@ def draw_optimizers(rows, reservoirs):
 
 def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
-    figure, (left, right) = new_figure(5.6, 2.2, ncols=2)
+    figure, (left, right) = new_figure(5.6, 2.4, ncols=2)
     for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
         said = reservoir_said(reservoirs, "; ", **{**same(group[0]), "num_hidden": 128})
         draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
@@ -89,7 +89,7 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     left.set_title(f"T = {capacity[0]['input_length']}, one-hot")
     left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
     left.xaxis.set_minor_locator(NullLocator())
-    left.legend()
+    figure.legend(loc="outside lower left", ncols=2)
     norms = sorted({row["max_norm"] for row in clipping})
     placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
     draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
@@ -97,6 +97,8 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     updates_axis(right)
     said = reservoir_said(reservoirs, **same(clipping[0]))
     right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}")
+    for axis in (left, right):
+        axis.set_ylim(top=1.6 * axis.get_ylim()[1])  # room for the shares
     right.set_xticks(range(1, 1 + len(norms)), [f"{norm:g}" if norm < 1e5 else "none" for norm in norms])
     return figure
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Question 2.3 measured: which of τ, s and r_on can be learned from data? For a task whose rhythm is known.
 
-python part2/learnability.py                 # some forty minutes
+python part2/learnability.py                 # twenty minutes on one core
 python part2/learnability.py --quick         # to see it work; writes nothing into report/
 
 A signal in noise, informative only in phase: x(t) = y k*(t) + σ ε(t), t = 1 ... T, y = ±1, ε ~ N(0, 1), where k* is

@@ -12,7 +12,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(ROOT)
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from common import cli
 from common.cli import UserError
@@ -46,12 +46,7 @@ def draw_curves_of(axis, runs, names):
         few = slice(None, None, max(1, len(validation["step"]) // 25))
         steps, losses = validation["step"][few], validation["loss"][few]
         axis.plot(steps, losses, marker + ":", color=colour, markersize=3, label=f"{title(name)}: validation")
-    shown = [loss for name in names for loss in runs[name]["training_curve"]["loss"][2:]]
-    shown += [loss for name in names for loss in runs[name]["validation_curve"]["loss"]]
-    if shown:
-        axis.set_ylim(min(shown) - 0.05, np.quantile(shown, 0.98) + 0.05)  # the first updates go up and out
-    axis.set(xlabel="update", ylabel="loss (nats per character)")
-    axis.xaxis.set_major_locator(MaxNLocator(3))
+    axis.set(xlabel="update", xscale="log")
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=1)
 
@@ -61,9 +56,16 @@ def draw_training(results):
     groups = [["grimm", "grimm_stream"], ["anna_karenina", "quijote"], ["democracy", "democracy_dropout"]]
     groups = [[name for name in group if name in results["runs"]] for group in groups]
     groups = [group for group in groups if group] or [list(results["runs"])[:4]]
-    figure, axes = new_figure(2.1 * len(groups), 2.6, ncols=len(groups), squeeze=False)
+    figure, axes = new_figure(2.1 * len(groups), 2.6, ncols=len(groups), squeeze=False, sharey=True)
     for axis, group in zip(axes[0], groups, strict=True):
         draw_curves_of(axis, results["runs"], group)
+        last = max(results["runs"][name]["training_curve"]["step"][-1] for name in group)
+        axis.set_xlim(last / 200, 1.2 * last)  # what comes before goes up and out
+    runs = [results["runs"][name] for group in groups for name in group]
+    shown = [loss for run in runs for loss in run["training_curve"]["loss"][2:] + run["validation_curve"]["loss"]]
+    if shown:
+        axes[0, 0].set_ylim(min(shown) - 0.05, np.quantile(shown, 0.97))
+    axes[0, 0].set_ylabel("loss (nats per character)")
     return figure
 
 

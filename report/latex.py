@@ -66,7 +66,7 @@ def table(label, caption, command, columns, header, rows, size="small", above=()
         lines += [" & ".join(above) + r" \\"]
     if any(header):
         lines += [" & ".join(header) + r" \\", r"\midrule"]
-    end = r" \\" if size == "small" else r" \\[1.5pt]"
+    end = r" \\" if size == "small" else r" \\[1pt]"
     lines += [r"\midrule" if row is None else " & ".join(row) + end for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}"]
     return "\n".join(lines) + "\n"

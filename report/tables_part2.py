@@ -71,7 +71,7 @@ def frequency(results):
                 header,
                 body,
                 size="scriptsize",
-                width=0.5,
+                width=0.53,
             )
         },
     }
@@ -135,9 +135,18 @@ def adding(results):
         header,
         body,
         size="scriptsize",
-        width=0.46,
+        width=0.45,
     )
-    return {"values": values | {"adding.learned": setting(LEARNED)}, "tables": {"adding": made}}
+    gated = select(rows, model_type="GatedLSTM")[0]
+    low, high = str(gated["log_tau"]).split()
+    values |= {
+        "adding.learned": setting(LEARNED),
+        "adding.steps": steps,
+        "adding.T": count(rows[0]["input_length"]),
+        "adding.log_tau": f"{setting(float(low))} to {setting(float(high))}",
+        "adding.r_on": setting(gated["r_on"]),
+    }
+    return {"values": values, "tables": {"adding": made}}
 
 
 def learned_at(curve):
@@ -167,8 +176,9 @@ def learnability(results):
     together = [row for row in found["paths"] if len(row["learn"]) > 1]
     lost = [row["accuracy"] for row in together if not near("tau", row, right)]
     values |= {"learn.together": f"{len(together) - len(lost)} of {len(together)}"}
-    for name in ("s", "r_on"):
-        values[f"learn.together.{name}"] = f"{sum(near(name, row, right) for row in together)} of {len(together)}"
+    values["learn.together.r_on"] = f"{sum(near('r_on', row, right) for row in together)} of {len(together)}"
+    all_three = sum(all(near(name, row, right) for name in NEAR) for row in together)
+    values["learn.together.all"] = f"{all_three} of {len(together)}"
     values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
     values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}

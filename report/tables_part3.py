@@ -74,7 +74,7 @@ def samples(results):
     caption = (
         "Samples over the course of training, with the mean training loss then, in nats and in bits per character, and"
         " the validation loss, in bits (-- where it was not evaluated). Drawn at temperature .5, see (c), as greedy"
-        r" text loops (before the first update at 1); $\hookleftarrow$ is the end of a line."
+        r" text loops (at 1 before the first update); $\hookleftarrow$ is the end of a line."
     )
     values = {"text.quijote.steps": count(runs["quijote"]["steps"])} if "quijote" in runs else {}
     return {
@@ -158,13 +158,12 @@ def sentences(results):
 
 def memory(results):
     """What the characters before the last T are worth."""
-    gains = {name: run["gain"] for name, run in read(results, "memory")["runs"].items()}
-    return {
-        "values": {
-            f"memory.{name}": rf"{decimals(gain['mean'], 4)} $\pm$ {decimals(gain['standard_error'], 4)}"
-            for name, gain in gains.items()
-        }
+    runs = read(results, "memory")["runs"]
+    gains = {
+        f"memory.{name}": rf"{decimals(run['gain']['mean'], 4)} $\pm$ {decimals(run['gain']['standard_error'], 4)}"
+        for name, run in runs.items()
     }
+    return {"values": gains | {f"memory.far.{name}": decimals(run["far"]["mean"], 3) for name, run in runs.items()}}
 
 
 ITEMS = [settings, grimm, samples, democracy, temperature, sentences, memory]

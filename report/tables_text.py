@@ -2,6 +2,8 @@
 """The numbers and tables of what the text models show beyond the questions. Each function takes the folder of results
 and returns values and tables."""
 
+from math import hypot
+
 from part1.sweep_results import read_results
 from part3 import numpy_rnn
 from part3.findings import SENTENCES
@@ -99,9 +101,9 @@ def novelty(results):
         " the longest run (in characters) that stands in the training part, its mean over the texts and its maximum,"
         " and the share of their 20-grams that do."
     )
-    own = found["test"]["known_20_grams"]["mean"]
-    more = max(row["temperature"] for row in found["temperatures"] if row["known_20_grams"]["mean"] > own)
-    values = {"novelty.more": decimals(more, 2)}
+    own = found["test"]["known_20_grams"]
+    more = max(row["temperature"] for row in found["temperatures"] if clearly_above(row["known_20_grams"], own))
+    values = {"novelty.more": setting(more)}
     made = table("novelty", caption, "part3/novelty.py", "llll", header, body, size="footnotesize", width=0.6)
     return {"values": values, "tables": {"novelty": made}}
 
@@ -200,6 +202,11 @@ def best_adagrad(found):
     """The NumPy network's run by AdaGrad whose smoothed loss came lowest; those that failed have none."""
     rows = [row for row in found["rows"] if row["optimizer"] == "adagrad" and "failed" not in row]
     return min(rows, key=lambda row: row["lowest_smooth_loss"])
+
+
+def clearly_above(one, other):
+    """Whether a mean is more than two standard errors of the difference above another."""
+    return one["mean"] - other["mean"] > 2 * hypot(one["standard_error"], other["standard_error"])
 
 
 ITEMS = [styles, heldout, shakespeare, novelty, markup, languages, cells, numpy_network]

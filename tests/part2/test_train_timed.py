@@ -117,6 +117,21 @@ def test_every_flag_has_an_effect(tiny):
     assert FREQUENCY_FLAGS.keys() | HOW | {"resume"} == vars(flags.parser("frequency").parse_args([])).keys()
     adding = vars(flags.parser("adding").parse_args([])).keys()
     assert adding == FREQUENCY_FLAGS.keys() - {"sampling"} | HOW | {"resume", "input_length"}
+
+
+def test_each_task_has_its_own_start():
+    frequency, adding = (vars(flags.parser(task).parse_args([])) for task in ("frequency", "adding"))
+    assert (frequency["log_tau"], frequency["r_on"], frequency["init"]) == ([1, 3], 0.05, "forget1")  # the paper's
+    assert frequency["learning_rate"] == 0.001 and adding["learning_rate"] == 0.003
+    assert adding["init"] == "chrono" and "_chrono_" in timed_name_of("--task", "adding")
+    assert "r_on" not in timed_name_of("--task", "adding")  # the default is not part of a run's name
+    assert "r_on-0.05" in timed_name_of("--task", "adding", "--r_on", "0.05")
+
+
+def timed_name_of(*argv):
+    config = flags.parser(argv[1]).parse_args(argv)
+    flags.complete(config)
+    return flags.timed_name(config)
     plain, sgd = weights(tiny(*FREQUENCY)), weights(tiny(*FREQUENCY, "--optimizer", "sgd"))
     for flag, argv in FREQUENCY_FLAGS.items():
         assert not same(sgd if flag == "max_norm" else plain, weights(tiny(*FREQUENCY, *argv))), flag

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.cli import UserError
-from report import latex, make, tables_part1, tables_text
+from report import latex, make, sources, tables_part1, tables_text
 
 REPORT = Path(__file__).resolve().parents[2] / "report"
 TEXTS = [REPORT / "report.tex", *sorted((REPORT / "text").glob("*.tex"))]
@@ -19,7 +19,7 @@ ALLOWED = {  # numbers of equations, questions and figures, T, years, settings
     "part2": "1 2 5 6 12 .001 125 14 15 16 100 1.1 2.1 2.2 2.3 1.2 1.25",  # the task's periods
     "part3": "18 2.1 2.3 3.1 .5 600 2017",
     # T, H, the latch's numbers, the KTH report's, nanoGPT's
-    "beyond": ".001 .03 16 30 64 128 256 500 .96 .5 .533 .08 .17 .98 20 50 200 10 39 42 25 1.56 1.68 90 1.47 100",
+    "beyond": ".001 .03 .1 16 30 64 128 256 500 .96 .5 .533 .08 .17 .98 20 50 200 10 39 42 25 1.56 1.68 90 1.47 100",
     "comparison": "",
     "report": "",
 }
@@ -98,6 +98,20 @@ def test_values_and_texts_as_latex():
 def test_solved_of():
     rows = [{"solved_at": 100}, {"solved_at": None}, {"solved_at": 300}]
     assert tables_part1.solved_of(rows) == "2/3 (200)" and tables_part1.solved_of(rows[1:2]) == "0/1"
+
+
+def test_the_committed_pdf_is_made_of_these_sources():
+    pdf = (REPORT / "report.pdf").read_bytes()
+    assert sources.digest().encode() in pdf, "run make report"
+    assert 10 <= len(re.findall(rb"/Type /Page\b", pdf)) <= 16
+
+
+def test_the_digest_follows_the_text(tmp_path):
+    shutil.copytree(REPORT, tmp_path / "report", ignore=shutil.ignore_patterns("results", "figures", "*.pdf"))
+    assert sources.digest(tmp_path / "report") == sources.digest()
+    with open(tmp_path / "report" / "text" / "part1.tex", "a") as f:
+        f.write("more")
+    assert sources.digest(tmp_path / "report") != sources.digest()
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="TeX is not installed")
