@@ -13,7 +13,8 @@ def write_cells(path, columns, cells, keep_others=False):
     """Write a table of cells, each with rows that begin with what tells it from the others.
 
     What the table has already of a cell that is not finished here is kept: a sweep that has only begun takes nothing
-    away from the results of another machine. What is none of the cells goes, unless keep_others.
+    away from the results of another machine. What is none of the cells goes, unless keep_others. Where there is nothing
+    to write yet, no table is made.
 
     Args:
         path: of the table; its folder is made.
@@ -24,6 +25,8 @@ def write_cells(path, columns, cells, keep_others=False):
         UserError: see refuse_another_table.
     """
     refuse_another_table(path, columns)
+    if not path.exists() and not any(cells.values()):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     words = {tuple("" if value is None else str(value) for value in key): key for key in cells}  # as they are read
     num_keys, old = len(next(iter(words), ())), {}

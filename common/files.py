@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def replacing(path, mode="w"):
             yield f
         return
     path = path.resolve()  # of a link what it points to
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")  # other machines may write it, too
     try:
         with open(temporary, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "") as f:
             yield f
@@ -36,6 +37,24 @@ def replacing(path, mode="w"):
         raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_another_file(path, flag):
+    """Before the work whose results go to `path` as JSON.
+
+    Raises:
+        UserError: there is a folder, or a file that is no JSON object: it would be lost.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{flag} {str(path)!r} is a folder; name a file in it")
+    if path.is_file():
+        try:
+            results = isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+        except ValueError:
+            results = False
+        if not results:
+            raise UserError(f"{path} is there and has no results; move it away or choose another path with {flag}")
 
 
 def write_json(path, content):

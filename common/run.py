@@ -133,9 +133,16 @@ def read_json(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def result_of(folder):
+    """The result.json of the run in that folder, or None where it is missing or damaged: it will be written anew."""
+    try:
+        result = read_json(Path(folder) / "result.json")
+        return result if result["config"] and {"steps", "versions", "date"} <= result.keys() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def has_result(folder, step):
     """Whether the run in that folder has written its result.json after that update: not before it went further."""
-    try:
-        return read_json(Path(folder) / "result.json").get("steps") == step
-    except (OSError, ValueError, AttributeError):  # missing, or damaged: it will be written anew
-        return False
+    result = result_of(folder)
+    return result is not None and result["steps"] == step

@@ -19,7 +19,7 @@ from common import cli
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
 from common.memory import keep_memory
-from common.run import read_json
+from common.run import read_json, result_of
 from common.signals import StopRequest
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -41,7 +41,11 @@ def refuse_task(config):
 
 
 def to_do(grid, folder, config):
-    """The cells of this call's share that have not finished. Says how many; with --dry_run, how each one stands."""
+    """The cells of this call's share that have not finished. Says how many; with --dry_run, how each one stands.
+
+    Raises:
+        UserError: see settled.
+    """
     mine = dict(list(grid.items())[config.task_id :: config.num_tasks])
     todo = {name: cell for name, cell in mine.items() if not settled(folder / name, cell)}
     print(f"{len(mine)} cells of {len(grid)}, {len(mine) - len(todo)} finished, {len(todo)} to do")
@@ -52,17 +56,8 @@ def to_do(grid, folder, config):
     return todo
 
 
-def result_of(folder):
-    """A cell's result, or None where it has none that can be read: then it goes on from its checkpoint."""
-    try:
-        result = read_json(folder / "result.json")
-        whole = result["config"] and result["ended_by"] and {"versions", "date"} <= result.keys()
-        return result if whole else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def finished(folder):
+    """Whether a cell has a result that can be read; else it goes on from its checkpoint."""
     return result_of(folder) is not None
 
 
@@ -75,24 +70,34 @@ def settled(folder, cell):
     result = result_of(folder)
     if result is None:
         return False
-    saved = result["config"]
+    refuse_another_run(folder, result["config"], cell)
+    return result.get("ended_by") != "max_minutes" or result["config"]["max_minutes"] >= cell.max_minutes
+
+
+def refuse_another_run(folder, saved, cell):
+    """Raises UserError where the configuration saved in a cell's folder is not the cell's: their names are the same."""
     for flag, value in vars(cell).items():
         if flag not in HOW and saved.get(flag, value) != value:
             raise UserError(
                 f"{folder} holds a run with --{flag} {saved[flag]}, not {value}; choose another --summary_path"
             )
-    return result["ended_by"] != "max_minutes" or saved["max_minutes"] >= cell.max_minutes
 
 
 @contextmanager
-def in_folder(folder, kind):
-    """What a cell prints goes to log.txt in its folder; gives its checkpoint, or None where it begins."""
+def in_folder(folder, kind, cell):
+    """What a cell prints goes to log.txt in its folder; gives its checkpoint, or None where it begins.
+
+    Raises:
+        UserError: the checkpoint is damaged, or of another configuration.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             checkpoint = load_checkpoint(folder, kind) if (folder / "checkpoint.pt").exists() else None
         except UserError as error:
             raise UserError(f"{error}; or remove {folder}, and the next call begins it anew") from None
+        if checkpoint:
+            refuse_another_run(folder, checkpoint["config"], cell)
         yield checkpoint
 
 

@@ -44,7 +44,7 @@ from tqdm import tqdm
 from common import cli
 from common.cells import refuse_measured
 from common.figure import save_both
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.machine import machine, today
 from common.memory import keep_memory
 from part1 import sweep, train
@@ -220,6 +220,7 @@ def parser():
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
     refuse_measured(config.to, RESULTS, given - {"to", "figure"})
+    refuse_another_file(config.to, "--to")
     refuse_measured(config.figure, FIGURE, given - {"to", "figure"}, "--figure")
     rows = measure_steps(config)
     trains = [measure_train(model_type, 50, config.updates, 3) for model_type in config.model_type]

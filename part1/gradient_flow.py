@@ -35,7 +35,7 @@ from tqdm import tqdm
 from common import cli
 from common.cells import refuse_measured
 from common.cli import UserError
-from common.files import replacing
+from common.files import refuse_another_file, replacing
 from common.machine import today, versions
 from common.training import OPTIMIZERS, clip_gradient
 from part1.curriculum import Curriculum
@@ -177,6 +177,7 @@ def explode(gain, activation, x, y, config):
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
     refuse_measured(config.to, RESULTS, given - {"to", "threads"})
+    refuse_another_file(config.to, "--to")
     cli.set_threads(config)
     path = Path(config.to)
     try:

@@ -37,7 +37,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot, pad
 
 from common import cli
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from part1.lstm import LSTM
 from part1.vanilla_rnn import VanillaRNN, time_first
 
@@ -259,7 +259,10 @@ def main(argv=None):
     parser = cli.Parser(prog="gradients.py", description="The gradients of question 1.1 by hand, and their proof.")
     parser.add_argument("--check", action="store_true", required=True, help="against autograd and central differences")
     parser.add_argument("--to", metavar="FILE", help="a file for the largest errors, .json")
-    return check(parser.parse_args(argv).to)
+    config = parser.parse_args(argv)
+    if config.to is not None:
+        refuse_another_file(config.to, "--to")
+    return check(config.to)
 
 
 if __name__ == "__main__":

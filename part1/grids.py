@@ -55,7 +55,7 @@ GRIDS = {
         block("LSTM", [50, 100, 200], init=["chrono"], curriculum=[None, 1.1]),
         block("LSTM", [500], init=["chrono"], curriculum=[None, 1.1], seed=THREE),
         block("LSTM", LONG[:4], init=["chrono"], learning_rate=[0.03, 0.1]),
-        block("LSTM", [1000], init=["chrono"], learning_rate=[0.1], seed=THREE),
+        block("LSTM", [1000], init=["chrono"], learning_rate=[0.03, 0.1], seed=THREE),
         block("LSTM", [50, 100, 200], init=["latch"]),
         block("LSTM", LONG[:4], init=["latch"], learning_rate=[0.003]),
         block("LSTM", LONG[4:], init=["latch"], learning_rate=[0.003], seed=THREE),

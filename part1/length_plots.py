@@ -6,7 +6,6 @@ In all of them a point is a seed and a line is what the seeds have in common: th
 
 from statistics import median
 
-import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from common.figure import new_figure
@@ -40,7 +39,7 @@ NETWORKS = {  # line and marker of a network_label, the same for both cells
     "chrono, rate 0.03": (dict(color="#0072b2", linestyle="-."), "^"),
     "chrono, rate 0.1": (dict(color="#56b4e9", linestyle=(0, (4, 1, 1, 1, 1, 1))), "*"),
     "orthogonal + curriculum, Adam": (dict(color="#0072b2", linestyle="-."), "^"),
-    "latch, rate 0.003": (dict(color="#e69f00", linestyle="-"), "x"),
+    "latch, rate 0.003": (dict(color="#7f3b08", linestyle="-"), "x"),
 }
 OTHER = (dict(color="#777777", linestyle=(0, (3, 1, 1, 1))), "P")
 GREYS = {"normal": ("x", "-"), "xavier": ("+", "--"), "latch": ("2", "-.")}  # marker and line of the baselines
@@ -57,8 +56,7 @@ def draw_seeds(axis, rows, x, y, marker, line):
 def draw_line(axis, x, y, label, marker, **style):
     """A line beside which draw_seeds puts its points; the legend has both."""
     (line,) = axis.plot(x, y, **style)
-    both = dict(color=line.get_color(), linestyle=line.get_linestyle(), marker=marker, fillstyle="none")
-    axis.plot([], [], markersize=3, markeredgewidth=0.7, label=label, **both)
+    axis.plot([], [], markersize=3, markeredgewidth=0.7, label=label, marker=marker, fillstyle="none", **style)
     return line
 
 
@@ -91,7 +89,8 @@ def draw_reservoirs(axis, rows):
     for init, group in grouped(rows, "init").items():
         marker, linestyle = GREYS.get(init, ("1", ":"))
         x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
-        axis.plot(x, y, marker, color="grey", linestyle=linestyle, linewidth=0.8, label=f"{init}, read-out alone")
+        style = dict(color="#aaaaaa", linestyle=linestyle, linewidth=0.7)
+        axis.plot(x, y, marker, label=f"{init}, read-out alone", zorder=1, **style)
 
 
 def draw_lengths(rows, reservoirs):
@@ -114,22 +113,15 @@ def draw_lengths(rows, reservoirs):
         row_axes[0].set_ylabel("share solved (line),\naccuracy (points)")
     for axis in axes[1]:
         axis.set_xlabel(LENGTH)
-    legend_below(figure, axes)
+    legends_below(figure, axes[0])
     return figure
 
 
-def legend_below(figure, axes):
-    """One legend for all panels, an entry for each label."""
-    handles = {}
-    for axis in np.ravel(axes):
-        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=4)
-
-
 def legends_below(figure, axes):
-    """A legend below each of two panels, whose labels have other colours in the other one."""
-    for axis, place in zip(axes, ("left", "right"), strict=True):
-        figure.legend(*axis.get_legend_handles_labels(), loc=f"outside lower {place}", fontsize=6.5, ncols=2)
+    """A legend for each of the two cells' columns, whose labels have other colours in the other one."""
+    for axis, place, cell in zip(axes, ("left", "right"), ("RNN", "LSTM"), strict=True):
+        style = dict(loc=f"outside lower {place}", fontsize=6.5, ncols=2, title=cell, title_fontsize=7)
+        figure.legend(*axis.get_legend_handles_labels(), **style)
 
 
 def draw_steps_to_solve(rows):
@@ -160,8 +152,7 @@ def draw_reach(rows, reservoirs):
             draw_seeds(column[0], group, "input_length", "test_accuracy", marker, line)
             solved = [row for row in group if row["solved_at"]]
             if solved:
-                column[1].plot(*curve(solved, "input_length", median_solved), color=line.get_color(),
-                               linestyle=line.get_linestyle(), label=label)  # fmt: skip
+                column[1].plot(*curve(solved, "input_length", median_solved), label=label, **style)
                 draw_seeds(column[1], solved, "input_length", "solved_at", marker, line)
         fixed = select(reservoirs, model_type=model_type, input_dim=10)
         shown = {row["init"] for row in select(rows, model_type=model_type)}

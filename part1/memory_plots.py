@@ -15,13 +15,13 @@ BEFORE = dict(color="grey", linestyle=":", linewidth=0.8)  # training
 
 def draw_single_runs(rows):
     """Loss and accuracy of training batches over single runs: the RNN at three lengths under two initialisations, and
-    the two settings whose curves the 2017 report shows. Rows are those of curves_curves.csv."""
+    the two settings whose curves Chouliaras shows. Rows are those of curves_curves.csv."""
     rows = [row for row in rows if row["loss"] is not None]
     three, lstm = select(rows, model_type="RNN"), select(rows, model_type="LSTM")
     settings = {
         "RNN, normal": {f"T = {T}": select(three, init="normal", input_length=T) for T in (5, 10, 20)},
         "RNN, orthogonal": {f"T = {T}": select(three, init="orthogonal", input_length=T) for T in (5, 10, 20)},
-        "as the 2017 report": {
+        "as Chouliaras": {
             "RNN, T = 15, orthogonal": select(three, input_length=15),
             "LSTM, T = 20, xavier": select(lstm, init="xavier"),
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),
@@ -79,10 +79,15 @@ def draw_explained(found):
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
         (line,) = above.plot(steps, after["explained"], linestyle=style, label=label)
         above.plot(steps, before["explained"], **BEFORE)
-        below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=line.get_linestyle())
+        below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=style)
         below.plot(ranks, before["singular_values"], **BEFORE)
-    above.set(xlabel="step t", ylabel="share of the variance\nof h(t) that is digit 1's", xscale="log", ylim=(0, 1.05))
+    above.set(
+        xlabel="step t",
+        ylabel="share of the variance of h(t)\nexplained by the first digit",
+        xscale="log",
+        ylim=(0, 1.05),
+    )
     below.set(xlabel="rank", ylabel="singular values of\nW_hh (LSTM: W_gh)", yscale="log")
     above.plot([], [], label="before training", **BEFORE)
-    figure.legend(*above.get_legend_handles_labels(), fontsize=6, loc="outside lower center", ncols=2)
+    figure.legend(*above.get_legend_handles_labels(), fontsize=7, loc="outside lower center", ncols=1)
     return figure

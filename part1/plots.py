@@ -100,7 +100,10 @@ def read_result(path):
     """
     try:
         result = read_json(path)
-        result["config"]["model_type"], result["test_accuracy"]
+        (
+            [result["config"][name] for name in ("model_type", "input_length", "input_dim", "init")],
+            result["test_accuracy"],
+        )
     except OSError:
         raise UserError(f"{path} is missing; give folders of finished runs of part1/train.py") from None
     except (ValueError, KeyError, TypeError):

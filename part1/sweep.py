@@ -75,7 +75,7 @@ def cell_name(config):
 
 def run_cell(config, folder):
     """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
-    with workers.in_folder(folder, "part1") as checkpoint:
+    with workers.in_folder(folder, "part1", config) as checkpoint:
         try:
             return train.train(config, folder, checkpoint)[1]
         except NotFinite as error:  # as it would be again the next time: what the cell has to tell
@@ -91,7 +91,7 @@ def outcome(result):
 
 def write_table(path, folder, grid, keep_others=False):
     """One row a cell: what was varied, what was measured, and how: the other settings, the versions."""
-    rows = {varied(config): rows_of(folder / name, varied(config)) for name, config in grid.items()}
+    rows = {varied(config): rows_of(folder / name, config) for name, config in grid.items()}
     write_cells(path, COLUMNS, rows, keep_others)
 
 
@@ -99,16 +99,20 @@ def varied(config):
     return tuple(getattr(config, flag) for flag in VARIED)
 
 
-def rows_of(folder, key):
-    """A cell's row, or None where it has not finished."""
-    if not workers.finished(folder):
+def rows_of(folder, config):
+    """A cell's row, or None where it has not finished.
+
+    Raises:
+        UserError: the folder is damaged, or holds another run.
+    """
+    if not workers.settled(folder, config):
         return None
     try:
         result = read_json(folder / "result.json")
         measured = [result[name] for name in MEASURED] + [training_accuracy(folder, result["steps"])]
         settings = [result["config"].get(name) for name in SETTINGS]
         versions = [result["versions"][name] for name in VERSIONS]
-        return [[*key, *measured, *settings, *versions, result.get("processor")]]
+        return [[*varied(config), *measured, *settings, *versions, result.get("processor")]]
     except (OSError, KeyError, ValueError, TypeError):
         raise UserError(f"{folder} is damaged; remove it, and the next call trains that cell anew") from None
 
@@ -118,24 +122,33 @@ def finished_cells(folder, grid):
 
 
 def training_accuracy(folder, steps):
-    """The mean over the logged training batches of the last 250 updates."""
-    rows = read_table(folder / "metrics.csv")
-    batches = [float(row["accuracy"]) for row in rows if row["accuracy"] and int(row["step"]) > steps - LAST]
+    """The mean over the logged training batches of the last 250 updates. A run that has gone on has later ones."""
+    rows = [row for row in read_table(folder / "metrics.csv") if row["accuracy"]]
+    batches = [float(row["accuracy"]) for row in rows if steps - LAST < int(row["step"]) <= steps]
     return round(sum(batches) / len(batches), 4) if batches else None
 
 
-def write_curves(path, folder, grid):
+def write_curves(path, folder, grid, keep_others=False):
     """metrics.csv of every cell in one file, after the columns that were varied."""
-    cells = {varied(config): curve_of(folder / name, varied(config)) for name, config in grid.items()}
-    write_cells(path, CURVES, cells)
+    cells = {varied(config): curve_of(folder / name, config) for name, config in grid.items()}
+    write_cells(path, CURVES, cells, keep_others)
 
 
-def curve_of(folder, key):
+def curve_of(folder, config):
     """The rows of a cell's metrics.csv, or None where it has not finished."""
-    if not workers.finished(folder):
+    if not workers.settled(folder, config):
         return None
-    columns = ("step", *train.COLUMNS)
-    return [[*key, *(row[name] for name in columns)] for row in read_table(folder / "metrics.csv")]
+    columns, steps = ("step", *train.COLUMNS), workers.result_of(folder)["steps"]
+    rows = [row for row in read_table(folder / "metrics.csv") if int(row["step"]) <= steps]
+    return [[*varied(config), *(row[name] for name in columns)] for row in rows]
+
+
+def refuse_table(table, own, config):
+    """Raises UserError where a measured table would have the rows of another grid, or of cells with less time."""
+    if own and config.max_minutes != MAX_MINUTES:
+        refuse_measured(table, own, {"max_minutes"}, "--table")
+    if table.resolve().parent == RESULTS and table.resolve() != own:
+        raise UserError(f"{table} is not the table of these cells; choose another --table")
 
 
 def parser():
@@ -163,10 +176,10 @@ def main(argv=None):
     workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
-    measured = RESULTS / f"{config.grid}.csv"
-    table = Path(config.table or (measured if config.grid else folder / "table.csv"))
-    if config.max_minutes != MAX_MINUTES and not config.dry_run:
-        refuse_measured(table, measured, {"max_minutes"}, "--table")
+    measured = RESULTS / f"{config.grid}.csv" if config.grid else None
+    table = Path(config.table or measured or folder / "table.csv")
+    if not config.dry_run:
+        refuse_table(table, measured, config)
     curves = table.with_name(f"{table.stem}_curves.csv") if config.grid in WITH_CURVES else None
     for path, columns in ((table, COLUMNS), (curves, CURVES)):
         if path:
@@ -175,13 +188,18 @@ def main(argv=None):
     if config.dry_run:
         return 0
     table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
-    failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
-    finished = []
-    while finished != (there := finished_cells(folder, grid)):  # other tasks of the array write it too
-        finished = there
-        write_table(table, folder, grid, keep_others=config.grid is None)
+    keep_others = table.resolve() != measured
+
+    def write():
+        write_table(table, folder, grid, keep_others)
         if curves:
-            write_curves(curves, folder, grid)
+            write_curves(curves, folder, grid, keep_others)
+        return finished_cells(folder, grid)
+
+    finished = write()  # so is a damaged folder
+    failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
+    while finished != (there := write()):  # other tasks of the array write it too
+        finished = there
     if finished:
         print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")
     return workers.exit_status(failed, status)

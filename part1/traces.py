@@ -24,7 +24,7 @@ import torch
 from common import cli
 from common.cells import refuse_measured
 from common.cli import UserError
-from common.files import replacing
+from common.files import refuse_another_file, replacing
 from common.machine import today, versions
 from part1 import train
 from part1.dataset import NUM_DIGITS, PalindromeDataset, encode
@@ -79,6 +79,7 @@ def parser():
 def main(argv=None):
     config, given = parser().parse_with_given(argv)
     refuse_measured(config.to, RESULTS / "traces.json", given & {"trained_length", "test_size"})
+    refuse_another_file(config.to, "--to")
     cli.set_threads(config)
     digits, _ = PalindromeDataset(config.trained_length + 1).test_set(config.test_size)
     networks = {}

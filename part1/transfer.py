@@ -44,14 +44,22 @@ def trained_runs(summary_path, length):
     finished = [folder for folder in folders if workers.finished(folder)]
     if not finished:
         raise UserError(
-            f"no finished run of T = {length} in {summary_path}; train them: python part1/sweep.py --grid reach"
+            f"no finished run of T = {length} in {summary_path}, of the lengths of the grid `reach`; train them:"
+            " python part1/sweep.py --grid reach"
         )
     return finished
 
 
 def load_trained(folder):
-    """A finished run's model with its last weights, its configuration and its result."""
-    checkpoint = load_checkpoint(folder / "checkpoint.pt", "part1")
+    """A finished run's model with its last weights, its configuration and its result.
+
+    Raises:
+        UserError: the checkpoint cannot be read.
+    """
+    try:
+        checkpoint = load_checkpoint(folder / "checkpoint.pt", "part1")
+    except UserError:
+        raise UserError(f"{folder} is damaged; remove it, and part1/sweep.py trains that cell anew") from None
     config = Namespace(**{**checkpoint["config"], "device": "cpu"})
     model = train.build_model(config)
     model.load_state_dict(checkpoint["model"])
@@ -75,8 +83,9 @@ def main(argv=None):
     cli.set_threads(config)
     table = Path(config.to)
     refuse_another_table(table, COLUMNS)
+    table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is tested
     folders = trained_runs(config.summary_path, config.trained_length)
-    rows = {}
+    rows = {}  # of networks and lengths, written after each length
     bar = tqdm(total=len(folders) * len(config.input_length), unit="test", disable=None)
     with bar:
         for length in config.input_length:
@@ -88,7 +97,7 @@ def main(argv=None):
                 rows[key] = [[*key, result["solved_at"], result["date"], accuracy, versions()["torch"], today()]]
                 tqdm.write(f"{folder.name} at T = {length}: {accuracy:.4f}")
                 bar.update()
-    write_cells(table, COLUMNS, rows, keep_others=True)
+            write_cells(table, COLUMNS, rows, keep_others=True)
     print(f"{len(rows)} tests in {table}")
     return 0
 

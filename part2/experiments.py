@@ -38,7 +38,7 @@ CELLS = {
     "LSTM": ["--model_type", "LSTM", "--init", "forget1"],
     "LSTM-chrono": ["--model_type", "LSTM", "--init", "chrono"],
 }
-# A target ends the runs of highres and adding, which else take up to an hour; there some cells have three seeds, the
+# A target ends the runs of highres and adding, which else take an hour or two; there some cells have three seeds, the
 # others one. The other samplings are cheap enough to train to the end. (flags, {cell: seeds})
 FOUR = ("phased", "assignment", "LSTM", "LSTM-chrono")
 GRIDS = {
@@ -79,8 +79,8 @@ def cells(config):
     found = {}
     for seed in config.seed or SEEDS:
         for setting, seeds in GRIDS[config.grid]:
-            for cell in config.cell:
-                if cell not in seeds or (seed not in seeds[cell] and not config.seed):
+            for cell in [cell for cell in seeds if cell in (config.cell or seeds)]:
+                if seed not in seeds[cell] and not config.seed:
                     continue
                 words = [*CELLS[cell], *setting, *passed(config), "--seed", str(seed)]
                 run = parser(config.grid).parse_args([*words, "--max_minutes", str(config.max_minutes)])
@@ -104,7 +104,7 @@ def passed(config):
 
 def run_cell(config, folder):
     """Train one cell in its folder, on from its checkpoint where there is one; returns the exit status."""
-    with workers.in_folder(folder, "part2") as checkpoint:
+    with workers.in_folder(folder, "part2", config) as checkpoint:
         return train(config, folder, checkpoint)[1]
 
 
@@ -114,16 +114,35 @@ def outcome(result):
 
 
 def write_results(folder, cells, table, curves, rhythms):
-    """The three tables: a row for each finished cell, for each of its evaluations, and for each of its units. Returns
-    how many cells are finished."""
-    found = {about(vars(config)): workers.result_of(folder / name) for name, config in cells.items()}
-    of_cells = {key: found[key] and [row_of(key, found[key])] for key in found}
-    write_cells(table, COLUMNS, of_cells)
-    points = {about(vars(config)): curve_of(folder / name) for name, config in cells.items()}
-    write_cells(curves, CURVES, with_key(points))
-    units = {key: found[key] and rhythm_of(found[key]) for key in found}
-    write_cells(rhythms, RHYTHMS, with_key(units))
-    return sum(result is not None for result in found.values())
+    """The three tables: a row for each finished cell, for each of its evaluations, and for each of its units. Rows of
+    other cells stay. Returns how many of these cells are finished.
+
+    Raises:
+        UserError: a cell's folder is damaged, or holds another run.
+    """
+    folders = {about(vars(config)): folder / name for name, config in cells.items()}
+    settled = {about(vars(config)): workers.settled(folder / name, config) for name, config in cells.items()}
+    found = {key: workers.result_of(folders[key]) if settled[key] else None for key in folders}
+    try:
+        of_cells = {key: found[key] and [row_of(key, found[key])] for key in found}
+        points = {key: found[key] and curve_of(folders[key], found[key]["steps"]) for key in found}
+        units = {key: found[key] and rhythm_of(found[key]) for key in found}
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise UserError(f"a cell in {folder} is damaged ({error}); remove its folder, and it is trained anew") from None
+    write_cells(table, COLUMNS, of_cells, keep_others=True)
+    write_cells(curves, CURVES, with_key(points), keep_others=True)
+    write_cells(rhythms, RHYTHMS, with_key(units), keep_others=True)
+    return sum(settled.values())
+
+
+def refuse_other_settings(table, cells):
+    """Raises UserError where the table has one of the cells with other settings: its row would be lost."""
+    rows = {tuple(row[name] for name in ABOUT): row for row in (read_table(table) if table.exists() else [])}
+    for config in cells.values():
+        row = rows.get(tuple(map(str, about(vars(config)))))
+        for flag in PASSED if row else ():
+            if row[flag] not in ("", str(there := getattr(config, flag, ""))):
+                raise UserError(f"{table} has this cell with --{flag} {row[flag]}, not {there}; choose another --to")
 
 
 def about(config):
@@ -143,11 +162,9 @@ def as_word(value):
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def curve_of(folder):
+def curve_of(folder, steps):
     """(step, accuracy, loss) of each evaluation of a finished cell."""
-    if not workers.finished(folder):
-        return None
-    rows = [row for row in read_table(folder / "metrics.csv") if row["validation_loss"]]
+    rows = [row for row in read_table(folder / "metrics.csv") if row["validation_loss"] and int(row["step"]) <= steps]
     names = ("validation_accuracy", "validation_loss")
     return [[row["step"], *(f"{float(row[name]):.4g}" for name in names)] for row in rows]
 
@@ -167,7 +184,7 @@ def with_key(cells):
 def arguments():
     p = cli.Parser(prog="experiments.py", description="Run the measured tables; what is finished is not run again.")
     p.add_argument("--grid", choices=GRIDS, default="frequency", help="the task")
-    p.add_argument("--cell", choices=CELLS, nargs="+", default=list(CELLS), help="which of the cells")
+    p.add_argument("--cell", choices=CELLS, nargs="+", help="which of the grid's cells; by default all")
     p.add_argument("--sampling", choices=SAMPLING, nargs="+", help="which samplings of frequency; by default all")
     p.add_argument(
         "--seed", type=cli.natural, nargs="+", help="which seeds; by default five, for highres and adding three or one"
@@ -189,8 +206,9 @@ def main(argv=None):
     if config.input_length is not None and config.grid != "adding":
         raise UserError("--input_length is of --grid adding; leave it out")
     of_grid = set().union(*(seeds for _, seeds in GRIDS[config.grid]))
-    if not of_grid & set(config.cell):
-        raise UserError(f"--grid {config.grid} has the cells {', '.join(c for c in CELLS if c in of_grid)}")
+    if missing := set(config.cell or []) - of_grid:
+        has = ", ".join(cell for cell in CELLS if cell in of_grid)
+        raise UserError(f"--grid {config.grid} has no cell {min(missing)}; it has {has}")
     other = {flag for flag in PASSED if getattr(config, flag) is not None}
     other |= {"max_minutes"} if config.max_minutes != MAX_MINUTES else set()
     other |= {"seed"} if not set(config.seed or []) <= set(SEEDS) else set()
@@ -207,9 +225,11 @@ def main(argv=None):
         refuse_another_table(path, columns)
         path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
 
-    # The table has all of the grid, whatever part of it was asked for now: no call takes the rows of another part away.
+    # The table has all of the grid, whatever part of it was asked for now.
     listed = grid if passed(config) else cells(arguments().parse_args(["--grid", config.grid])) | grid
+    refuse_other_settings(tables[0], grid)
     write = functools.partial(write_results, folder, listed, *tables)
+    write()  # a damaged folder is found before anything is trained, too
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome, write)
     count = write()
     while count != (again := write()):  # other tasks of the array write it too, and end in any order

@@ -34,9 +34,9 @@ from tqdm import tqdm
 
 from common import cli
 from common.cells import refuse_measured
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.machine import today, versions
-from common.training import clip_gradient
+from common.training import NotFinite, check_weights, clip_gradient
 from part2.flags import LEAK
 from part2.gated_lstm import VARIANTS, GatedLSTM
 from part2.time_gate import TimeGate
@@ -96,6 +96,7 @@ def train(model, seed, config):
         clip_gradient(model, 1.0, step)
         optimizer.step()
         if step % config.every == 0 or step == config.train_steps:
+            check_weights(model, step)
             note(path, step, model.gate)
     return path
 
@@ -151,7 +152,11 @@ def gradients(seeds, config):
 
 
 def at(name, value, variant, leak, weights, seed, config):
-    """(mean, standard deviation) over batches of dL/d(the parameter) where it has this value."""
+    """(mean, standard deviation) over batches of dL/d(the parameter) where it has this value.
+
+    Raises:
+        NotFinite: the gradient is not.
+    """
     model = build(variant, {name: float(value)}, [name], leak, seed, config)
     model.load_state_dict({**model.state_dict(), **weights})
     for parameter in model.parameters():
@@ -161,6 +166,8 @@ def at(name, value, variant, leak, weights, seed, config):
     for batch in range(config.batches):
         x, y = signal(torch.Generator().manual_seed(7_000_003 + batch), 4 * config.batch_size)
         (gradient,) = torch.autograd.grad(cross_entropy(model(x), y), stored)
+        if not gradient.isfinite():
+            raise NotFinite(f"the gradient at {name} = {value:g} is not finite; lower --learning_rate")
         found.append(gradient.item() / (value if name == "tau" else 1))  # dL/dτ = dL/d(log τ) / τ
     return float(np.mean(found)), float(np.std(found, ddof=1))
 
@@ -185,8 +192,7 @@ def refuse_contradictions(config, given):
     if config.quick and (settled := given & {"train_steps", "batches", "seeds"}):
         raise cli.UserError(f"--quick settles --{min(settled)}; leave one of the two out")
     refuse_measured(config.to, RESULTS, given - {"to"})
-    if Path(config.to).is_dir():
-        raise cli.UserError(f"{config.to} is a folder; --to takes the file of the results")
+    refuse_another_file(config.to, "--to")
 
 
 def main(argv=None):

@@ -18,9 +18,9 @@ from part2.train_timed import build_gate
 CELLS = {
     ("GatedLSTM", "phased", "forget1"): ("gated, phased", "#d55e00", "-", "o"),
     ("GatedLSTM", "assignment", "forget1"): ("gated, assignment", "#000000", "--", "s"),
-    ("GatedLSTM", "phased", "chrono"): ("gated, chrono", "#cc79a7", "--", "D"),
+    ("GatedLSTM", "phased", "chrono"): ("gated, phased, chrono", "#cc79a7", "--", "D"),
     ("LSTM", "", "forget1"): ("LSTM", "#0072b2", "-.", "^"),
-    ("LSTM", "", "chrono"): ("LSTM, chrono", "#009e73", ":", "v"),
+    ("LSTM", "", "chrono"): ("LSTM, chrono", "#56b4e9", ":", "v"),
 }
 SAMPLINGS = {"standard": "standard", "highres": "high resolution", "async": "asynchronous"}
 # The notebook of Neil, Pfeiffer & Liu (2016), percent: with the time gate, and without.
@@ -34,8 +34,11 @@ NARROW = 2.45  # inches: a third of a page's width
 
 
 def draw_accuracy(results):
-    """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey."""
+    """Held-out accuracy for each sampling and cell: each seed a point, the mean a bar, the paper's values in grey. As
+    those below, None where nothing has been measured yet."""
     rows = read_table(results / "frequency.csv")
+    if not rows:
+        return None
     measured = {cell: look for cell, look in CELLS.items() if any(of_cell(row, cell, row["sampling"]) for row in rows)}
     figure, axis = new_figure(NARROW, 2.9)
     for place, sampling in enumerate(SAMPLINGS):
@@ -91,6 +94,8 @@ def once_each(figure, *axes, **options):
 def draw_curves_of(results):
     """Validation accuracy against the update, a line for each seed, one panel for each sampling."""
     rows = read_table(results / "frequency_curves.csv")
+    if not rows:
+        return None
     figure, axes = new_figure(6.2, 2.3, ncols=3, sharex=True, sharey=True)
     for axis, (sampling, title) in zip(axes, SAMPLINGS.items(), strict=True):
         for cell in CELLS:
@@ -109,10 +114,12 @@ def draw_curves_of(results):
 def draw_adding(results):
     """The adding problem: validation error against the update."""
     rows = read_table(results / "adding_curves.csv")
+    if not rows:
+        return None
     figure, axis = new_figure(NARROW, 2.9)
     for cell in CELLS:
         curves(axis, [row for row in rows if of_cell(row, cell, "")], cell, "validation_loss", float)
-    axis.axhline(BASELINE, color="grey", linewidth=0.8, linestyle="-", label="always 1")
+    axis.axhline(BASELINE, color="black", linewidth=0.6, linestyle=(0, (1, 3)), label="always 1")
     axis.set(xlabel="update", ylabel="mean squared error", yscale="log")
     axis.xaxis.set_major_locator(MaxNLocator(3))
     axis.xaxis.set_major_formatter("{x:,.0f}")
@@ -169,7 +176,7 @@ def raster(gates, width, height):
         )
         axis.set_title(f"{title}: τ = {gate.tau.min():.1f} to {gate.tau.max():.1f}", fontsize=7)
         axis.grid(False)
-    figure.supylabel("unit, by its τ", fontsize=8)
+    figure.supylabel("unit (short τ below)", fontsize=8)
     axes[-1, 0].set_xlabel("time t (units of the data)")
     figure.colorbar(picture, ax=axes, label="k(t)", ticks=[0, 1], aspect=30)
     return figure

@@ -45,6 +45,8 @@ def main(argv=None):
         return train_timed.start(config, given)
     if config.tau is not None and (len(config.tau) > 2 or config.tau[0] > config.tau[-1]):
         raise UserError("--tau takes one period, or two between which to draw, the lower one first")
+    if config.reservoir and config.learn:
+        raise UserError("under --reservoir nothing but the read-out is learned; leave out --learn")
     config.leak = leak_of(config)
     config.model_type = palindrome_label(config)
     return start(config, given, build_model, "part2")

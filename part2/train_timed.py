@@ -3,6 +3,7 @@
 
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -50,6 +51,8 @@ def train(config, folder=None, checkpoint=None):
             remedy = "a new run without it goes on" if ended_by == "target" else "a higher one lets it go on"
             print(f"nothing to do: {folder} has ended at update {standing.step} by --{ended_by}; {remedy}")
             return folder, 0
+        if standing.best_score is not None and not (Path(folder) / "best.pt").exists():
+            raise UserError(f"{folder} lacks best.pt, whose weights are tested at the end; copy the whole folder")
     validation_set = data.validation_set()
     folder = folder or make_folder(config.summary_path, timed_name(config), vars(config))
     bar = tqdm(total=config.train_steps, initial=standing.step, unit="step", disable=None, leave=False)

@@ -35,7 +35,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from tqdm import tqdm
 
 from common import cli
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.machine import machine, today
 from common.memory import keep_memory
 from part3 import flags, train_text
@@ -208,6 +208,7 @@ def parser():
 
 def main(argv=None):
     config = parser().parse_args(argv)
+    refuse_another_file(config.to, "--to")
     torch.set_num_threads(1)
     training = measure_training(config.txt_file, config.updates, config.rounds)
     said = "train_text.py: {update_seconds:.4f} s an update, {speed_to_bare:.3f} of the bare loop's speed"

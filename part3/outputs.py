@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
+from common.files import refuse_another_file
 from part3.model import best_of
 
 
@@ -13,13 +14,13 @@ def settle_outputs(config, name, ending=".json"):
     they were left out. Bad paths are told before the work; folders that are missing are made.
 
     Raises:
-        UserError: --output is a folder, or the checkpoint does not serve.
+        UserError: --output is a folder or another file, or the checkpoint does not serve.
     """
     first = config.checkpoint if isinstance(config.checkpoint, str) else config.checkpoint[0]
     if config.output is None:
         config.output = best_of(first).parent / f"{name}{ending}"
         load_checkpoint(best_of(first), "part3")  # a run that is not there gets no folder
-    refuse_folder(config.output)
+    (refuse_another_file if ending == ".json" else refuse_folder)(config.output, "--output")
     config.figures = Path(getattr(config, "figures", None) or Path(config.output).parent)
     for folder in (Path(config.output).parent, config.figures):
         folder.mkdir(parents=True, exist_ok=True)

@@ -138,7 +138,7 @@ ROWS = [
      lambda r: protocol(r, "RNN", [8, 10, 14]), "", "partly the rate: .0025 in 2017's template",
      "part1/protocols.csv"),
     ("", "figure 3", "the same at rate .001 converges at $T = 14$",
-     lambda r: "orthogonal, one-hot, " + solves(r, "lengths", [14], model_type="RNN", init="orthogonal", input_dim=10),
+     lambda r: "xavier, one-hot, " + solves(r, "lengths", [14], model_type="RNN", init="xavier", input_dim=10),
      "", "", "part1/lengths.csv"),
     ("", "figure 4", "LSTM, one-hot: 1.0 to $T = 12$",
      lambda r: protocol(r, "LSTM", [8, 12, 14]), "", "not known", "part1/protocols.csv"),
@@ -156,7 +156,7 @@ ROWS = [
     ("", "table 3", "“The prince went to the king, and said: ‘I have”",
      lambda r: finished(r, "grimm", "The prince went to", "0"), "tab:sentences", "", "part3/sentences.json"),
     ("Gallego", "figure 1", "RNN, read off: $T = 29$ after 895 updates; best .95 at 49, .86 at 99",
-     lambda r: "orthogonal, one-hot, "
+     lambda r: r"orthogonal, one-hot (Figure~\ref{fig:rates}), "
      + solves(r, "learning_rates", [30], model_type="RNN", learning_rate=0.0001)
      + "; with curriculum and Adam, "
      + solves(r, "reach", [50, 100, 200], model_type="RNN", optimizer="adam"),
@@ -164,7 +164,7 @@ ROWS = [
     ("", "figure 2", "LSTM, read off: $T = 499$, first perfect batch at update 175",
      lambda r: f"chrono, one-hot, $T = 500$: {reached(r, 'chrono', 0.001)}, with curriculum"
      f" {reached(r, 'chrono', 0.001, 1.1)}, at rate .03 {reached(r, 'chrono', 0.03)}", "tab:reach",
-     "his rate is higher still; one batch is no test", "part1/reach.csv"),
+     "his rates are higher still (read off: .1 to .25, Adam); one batch is no test", "part1/reach.csv"),
     ("", "figure 3", "Quijote's training loss above Grimm's",
      lambda r: training_losses(r, {"grimm": "Grimm", "quijote": "Quijote"}), "fig:textcurves", "",
      "part3/training.json"),
@@ -179,7 +179,7 @@ ROWS = [
     ("Belli", "figure 1", "RNN, 10,000 updates: accuracy 1.0 to 9, then near chance",
      lambda r: f"{all_lengths(r, 'RNN', 'normal', input_dim=1)}; one-hot to"
      f" {longest_on_all_seeds(r.rows('lengths', model_type='RNN', init='normal', input_dim=10))}",
-     "fig:lengths", "one run there, every seed here", "part1/lengths.csv"),
+     "fig:lengths", "a mean over seeds there, every seed here", "part1/lengths.csv"),
     ("", "figure 2", "orthogonal $\\mathbf W_{hh}$ converges faster, to 20",
      lambda r: "one-hot, " + solves(r, "lengths", [10, 20], model_type="RNN", init="orthogonal", input_dim=10),
      "tab:lengths_rnn", "", "part1/lengths.csv"),
@@ -213,7 +213,8 @@ def comparison(results):
     caption = (
         "Row by row; $T$ counts inputs, one less than the digits that the reports count. Shares are seeds that solve a"
         " length, with the median of their updates; digits are scalars and the initialisation the default unless said."
-        r" The last column has our table or figure and the file in \code{report/results/part1} or \code{part3}."
+        " Where the fifth column is empty there is no difference to explain. The last has our table or figure and the"
+        r" file in \code{report/results/part1} or \code{part3}."
     )
     return {
         "tables": {

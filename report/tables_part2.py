@@ -53,7 +53,13 @@ def frequency(results):
     values |= {
         "frequency.ceiling": rf"{100 * FrequencyDataset('standard').ceiling():.2f}\,\%",
         "frequency.notebook.LSTM": rf"{PAPER['standard'][1]:.1f}\,\%",
+        "frequency.notebook.highres.LSTM": rf"{PAPER['highres'][1]:.1f}\,\%",
+        "frequency.steps": count(config.train_steps),
         "frequency.r_on": decimals(config.r_on, 2),
+        "frequency.log_tau": " to ".join(setting(value) for value in config.log_tau),
+        "frequency.rate": setting(config.learning_rate),
+        "frequency.batch": str(config.batch_size),
+        "frequency.num_hidden": str(config.num_hidden),
         "frequency.shut": shut_units(results),
         "frequency.updates": rf"{100 * mean(row['share_open'] for row in gated):.1f}\,\%",
         "frequency.needed": millions(row["share_open"] * row["multiply_adds"] for row in gated),
@@ -143,6 +149,7 @@ def adding(results):
         "adding.learned": setting(LEARNED),
         "adding.steps": steps,
         "adding.T": count(rows[0]["input_length"]),
+        "adding.rate": setting(rows[0]["learning_rate"]),
         "adding.log_tau": f"{setting(float(low))} to {setting(float(high))}",
         "adding.r_on": setting(gated["r_on"]),
     }
@@ -168,6 +175,8 @@ def learnability(results):
             of_variant = select(rows, variant=variant)
             ends = [median(row[name][-1] for row in of_variant) for name in learn]
             cells.append(", ".join(decimals(end, 2) for end in ends))
+            right_ones = sum(all(near(name, row, right) for name in learn) for row in of_variant)
+            cells.append(f"{right_ones}/{len(of_variant)}")
             cells.append(decimals(mean(row["accuracy"] for row in of_variant), 3))
         body.append(cells)
     values = {
@@ -189,13 +198,15 @@ def learnability(results):
     }
     values |= {f"learn.{name}": setting(found["task"][name]) for name in ("T", "noise")}
     values |= {"learn.num_hidden": str(found["config"]["num_hidden"])}
-    header = ["learned, from (right)", "assignment: ends at", "accuracy", "phased: ends at", "accuracy"]
+    of_each = ["ends at", "right", "accuracy"]
+    header = ["learned, from (right)", "assignment: " + of_each[0], *of_each[1:], "phased: " + of_each[0], *of_each[1:]]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"
-        f" (median of {len(found['config']['seeds'])} seeds), and the mean accuracy (the best possible:"
+        f" (median of {len(found['config']['seeds'])} seeds), how many seeds end near the right values (all of them),"
+        " and the mean accuracy (the best possible:"
         f" {decimals(found['task']['best_accuracy'], 3)}). The phased cell's gate leaks, the assignment's does not."
     )
-    made = table("learnability", caption, "part2/learnability.py", "lllll", header, body, size="footnotesize")
+    made = table("learnability", caption, "part2/learnability.py", "lllllll", header, body, size="footnotesize")
     return {"values": values, "tables": {"learnability": made}}
 
 

@@ -34,6 +34,13 @@ def last_before(curve, step):
     return next(loss for at, loss in zip(curve["step"][::-1], curve["loss"][::-1], strict=True) if at <= step)
 
 
+def worse_from(run, other):
+    """The update from which on a run's validation loss is above another's, at the same updates."""
+    run, other = run["validation_curve"], other["validation_curve"]
+    better = [at for at, loss in zip(run["step"], run["loss"], strict=True) if loss <= last_before(other, at)]
+    return int(min(at for at in run["step"] if at > max(better)))
+
+
 def grimm(results):
     """Training and validation loss of Grimm with and without the state carried, where a report has its own."""
     runs = read(results, "training")["runs"]
@@ -50,9 +57,10 @@ def grimm(results):
         " validation loss before it. Chouliaras's loss is that of a batch."
     )
     return {
+        "values": {"text.worse": count(worse_from(runs["grimm_stream"], runs["grimm"]))},
         "tables": {
             "grimm": table("grimm", caption, "part3/experiments.py", "rlllll", header, body, size="footnotesize")
-        }
+        },
     }
 
 
@@ -163,7 +171,8 @@ def memory(results):
         f"memory.{name}": rf"{decimals(run['gain']['mean'], 4)} $\pm$ {decimals(run['gain']['standard_error'], 4)}"
         for name, run in runs.items()
     }
-    return {"values": gains | {f"memory.far.{name}": decimals(run["far"]["mean"], 3) for name, run in runs.items()}}
+    far = {f"memory.far.{name}": decimals(run["far"]["mean"], 3) for name, run in runs.items()}
+    return {"values": gains | far | {f"memory.step.{name}": count(run["step"]) for name, run in runs.items()}}
 
 
 ITEMS = [settings, grimm, samples, democracy, temperature, sentences, memory]

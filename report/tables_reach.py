@@ -33,8 +33,8 @@ def reach(results):
     header = ["$T$", *(count(T) for T in lengths)]
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
-        " evaluation where none does, on fewer seeds where runs are long; one-hot digits, the learning rate behind the"
-        " initialisation, RMSprop unless it says Adam."
+        " evaluation where none does, on fewer seeds where runs are long; blank: not run. One-hot digits, the learning"
+        " rate behind the initialisation, RMSprop unless it says Adam."
     )
     made = table(
         "reach", caption, "part1/sweep.py --grid reach", "l" + "l" * len(lengths), header, body, size="scriptsize"

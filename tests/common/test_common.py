@@ -262,8 +262,13 @@ def test_what_a_killed_run_was_writing_is_cleared_away(tmp_path):
 
 def test_a_result_counts_for_the_update_it_was_written_after(tmp_path):
     assert not has_result(tmp_path, 5)
-    write_json(tmp_path / "result.json", {"steps": 5})
+    with Run(tmp_path, "part1", ["loss"]) as run:
+        run.finish(steps=5, config={"seed": 42})
     assert has_result(tmp_path, 5) and not has_result(tmp_path, 9)
+    result = read_json(tmp_path / "result.json")
+    del result["versions"]  # of an older program: it is written anew
+    write_json(tmp_path / "result.json", result)
+    assert not has_result(tmp_path, 5)
 
 
 def test_a_signal_before_the_with_is_not_lost(monkeypatch):

@@ -65,6 +65,17 @@ def test_the_script_and_every_flag_exist(run_script, tmp_path, job, argv):
     assert flags <= set(re.findall(r"--\w+", text))
 
 
+def test_the_examples_of_the_sweep_may_write_their_table(tmp_path):
+    job = ROOT / "jobs" / "part1_sweep.sbatch"
+    examples = re.findall(r"^# +(?:sbatch|bash) .*jobs/part1_sweep.sbatch *([^#\n]*)", job.read_text("utf-8"), re.M)
+    assert len(examples) == 3
+    for words in examples:
+        _, out, _ = bash(job, *words.split(), PYTHON="echo", SUMMARIES=tmp_path)
+        config = sweep.parser().parse_args(out.split()[1:])
+        own = sweep.RESULTS / f"{config.grid}.csv"
+        sweep.refuse_table(own, own, config)
+
+
 @pytest.mark.parametrize("path", TRAINING, ids=name)
 def test_a_training_job_survives_preemption_and_its_time_limit(path):
     text = path.read_text(encoding="utf-8")

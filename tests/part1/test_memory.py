@@ -86,6 +86,9 @@ def test_traces(cells, tmp_path, run_script):
     assert latch["after"]["singular_values"] != latch["before"]["singular_values"]
     assert len(latch["after"]["traces"]) == 40 and len(latch["after"]["traces"][0]) == 4
     assert latch["after"]["explained"][0] == pytest.approx(1)  # h(1) is a function of the first digit
+    (tmp_path / "notes.txt").write_text("Monday")
+    status, _, err = run_script(traces.main, *argv[:-1], tmp_path / "notes.txt")
+    assert status == 2 and "move it away" in err and (tmp_path / "notes.txt").read_text() == "Monday"
     for network in found["networks"].values():
         assert all(0 <= value <= 1 + 1e-9 for value in network["after"]["explained"])
         assert network["after"]["explained"][-1] > 0.3

@@ -135,3 +135,10 @@ def test_seeds_stand_side_by_side():
     length_plots.draw_seeds(axis, [row(seed=s) for s in (7, 8, 9)], "input_length", "test_accuracy", "o", line)
     xs = axis.lines[-1].get_xdata()
     assert xs[0] < xs[1] == 10 < xs[2] < 10.5
+
+
+def test_a_run_of_another_part_is_refused(tmp_path, run_script):
+    result = {"config": {"model_type": "GatedLSTM", "task": "frequency"}, "test_accuracy": 0.9}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    status, _, err = run_script(plots.main, tmp_path, "--output", tmp_path / "a.png")
+    assert status == 2 and "not a result of part1" in err and err.count("\n") == 1

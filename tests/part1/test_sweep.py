@@ -69,12 +69,15 @@ def test_a_cell_that_was_stopped_goes_on(run_script, tmp_path):
     (folder,) = (path for path in (tmp_path / "cells").iterdir() if path.is_dir())
     checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
     rows = table(folder / "metrics.csv")
-    (folder / "result.json").unlink()  # as if it had been stopped after its last checkpoint
+    (folder / "result.json").unlink()  # as if it had been stopped after its last checkpoint, an hour after it began
+    checkpoint["standing"]["seconds"] = 3000.0
+    torch.save(checkpoint, folder / "checkpoint.pt")
     assert "begun" in run_script(sweep.main, *argv, "--dry_run")[1]
     assert run_script(sweep.main, *argv)[0] == 0
     again = torch.load(folder / "checkpoint.pt", weights_only=True)
     assert all(torch.equal(checkpoint["model"][name], again["model"][name]) for name in again["model"])
     assert table(folder / "metrics.csv") == rows
+    assert json.loads((folder / "result.json").read_text())["seconds"] == 3000  # it went on, and did not begin anew
 
 
 def test_a_cell_that_its_time_ended_goes_on_where_more_is_allowed(run_script, tmp_path):
@@ -185,9 +188,40 @@ def test_another_file_in_the_place_of_the_table_is_found_before_anything_is_trai
     status, _, err = run_script(sweep.main, *argv)
     assert status == 2 and "another table" in err and diary.read_text() == "Monday\n"
     diary.rename(tmp_path / "mine_curves.csv")
-    status, _, err = run_script(sweep.main, "--grid", "curves", "--table", tmp_path / "mine.csv")
+    argv = ["--grid", "curves", "--summary_path", tmp_path / "cells", "--table", tmp_path / "mine.csv"]
+    status, _, err = run_script(sweep.main, *argv)
     assert status == 2 and "mine_curves.csv is there" in err and not (tmp_path / "cells").exists()
-    assert not (tmp_path / "cells").exists()
+
+
+def test_a_measured_table_takes_no_rows_of_others(run_script, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "RESULTS", tmp_path / "results")
+    argv = ["--summary_path", tmp_path / "cells", "--table", tmp_path / "results" / "lengths.csv"]
+    for other in (["--grid", "tiny"], [*TINY, "--input_length", 5]):
+        status, _, err = run_script(sweep.main, *other, *argv)
+        assert status == 2 and "not the table of these cells" in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_row_is_of_the_time_that_its_call_allows(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--train_steps", 400, "--no_early_stop", "true", "--seed", 1, 2]
+    argv += ["--table", tmp_path / "table.csv"]
+    assert run_script(sweep.main, *argv, "--summary_path", tmp_path / "there")[0] == 0
+    before = table(tmp_path / "table.csv")
+    short = [*argv, "--summary_path", tmp_path / "here"]
+    assert run_script(sweep.main, *short, "--max_minutes", 1e-6, "--table", tmp_path / "short.csv")[0] == 0
+    assert {row["ended_by"] for row in table(tmp_path / "short.csv")} == {"max_minutes"}
+    assert run_script(sweep.main, *short, "--task_id", 1, "--num_tasks", 2)[0] == 0  # the other has not gone on
+    assert table(tmp_path / "table.csv")[0] == before[0]
+
+
+def test_a_row_has_nothing_of_updates_after_its_result(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--train_steps", 40, "--summary_path", tmp_path]
+    assert run_script(sweep.main, *argv)[0] == 0
+    before = table(tmp_path / "table.csv")
+    (path,) = tmp_path.glob("*/metrics.csv")
+    with open(path, "a") as f:
+        f.write("50,.1,1.0,.1,\n")  # of a run that has gone on and was stopped
+    assert run_script(sweep.main, *argv)[0] == 0 and table(tmp_path / "table.csv") == before
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "{}", "[]", "null"])
@@ -206,6 +240,10 @@ def test_a_row_is_of_the_run_that_its_folder_holds(run_script, tmp_path):
     assert run_script(sweep.main, *argv, "--learning_rate", 0.05)[0] == 0
     status, _, err = run_script(sweep.main, *argv, "--learning_rate", 0.05000001)  # the same name
     assert status == 2 and "--learning_rate 0.05," in err and "--summary_path" in err and err.count("\n") == 1
+    (result,) = tmp_path.glob("*/result.json")
+    result.unlink()  # begun, not finished
+    status, _, err = run_script(sweep.main, *argv, "--learning_rate", 0.05000001)
+    assert status == 1 and "--learning_rate 0.05," in err and not result.exists()
     status, _, err = run_script(sweep.main, *argv, "--learning_rate", 0.001, 0.0010000001)
     assert status == 2 and "too close" in err and err.count("\n") == 1
 

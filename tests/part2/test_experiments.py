@@ -2,6 +2,8 @@
 import csv
 import json
 
+import torch
+
 from part2 import experiments, plots
 from part2.plots import DRAWINGS
 from part2.result_plots import CELLS, RESULT_FIGURES, SAMPLINGS
@@ -57,8 +59,31 @@ def test_cells_run_once_and_their_results_are_tables(run_script, tmp_path):
     status, out, _ = run_script(experiments.main, *argv)
     assert status == 0 and "2 finished, 0 to do" in out and (folder / "result.json").stat().st_mtime_ns == before
     (folder / "result.json").unlink()  # as if it had been stopped: it goes on from its checkpoint
+    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
+    checkpoint["standing"]["seconds"] = 3000.0
+    torch.save(checkpoint, folder / "checkpoint.pt")
     status, out, _ = run_script(experiments.main, *argv, "--dry_run")
     assert "begun" in out
+    assert run_script(experiments.main, *argv)[0] == 0
+    assert json.loads((folder / "result.json").read_text())["seconds"] == 3000
+
+    (folder / "metrics.csv").unlink()  # what is damaged is told before anything is trained
+    more = [*argv[:-6], "--seed", 42, 43, *argv[-4:]]
+    status, _, err = run_script(experiments.main, *more)
+    assert status == 2 and "damaged" in err and err.count("\n") == 1 and len(list(folder.parent.iterdir())) == 2
+
+
+def test_rows_of_other_cells_stay_and_none_is_replaced_by_another_setting(run_script, tmp_path):
+    argv = [*TINY, "--sampling", "standard", "--seed", 42, "--to", tmp_path / "results"]
+    argv += ["--summary_path", tmp_path / "cells"]
+    for cell in ("phased", "LSTM"):
+        assert run_script(experiments.main, *argv, "--cell", cell)[0] == 0
+    before = table(tmp_path / "results" / "frequency.csv")
+    assert [row["model_type"] for row in before] == ["LSTM", "GatedLSTM"]
+    assert len(table(tmp_path / "results" / "frequency_rhythms.csv")) == 6
+    status, _, err = run_script(experiments.main, *argv, "--cell", "LSTM", "--num_hidden", 8)
+    assert status == 2 and "--num_hidden 6, not 8" in err and err.count("\n") == 1
+    assert table(tmp_path / "results" / "frequency.csv") == before
 
 
 def test_failures_are_reported_and_bad_input_is_refused(run_script, tmp_path):
@@ -66,7 +91,8 @@ def test_failures_are_reported_and_bad_input_is_refused(run_script, tmp_path):
     assert status == 2 and "--to" in err  # a tiny run never takes the place of the measured table
     assert run_script(experiments.main, "--task_id", 3)[0] == 2
     assert run_script(experiments.main, "--grid", "adding", "--sampling", "async")[0] == 2
-    assert run_script(experiments.main, "--grid", "adding", "--cell", "assignment")[0] == 2
+    status, _, err = run_script(experiments.main, "--grid", "adding", "--cell", "phased", "assignment", "--dry_run")
+    assert status == 2 and "no cell assignment" in err and "phased-chrono" in err  # not left out without a word
     folder = tmp_path / "frequency-standard_LSTM_forget1_H6-batch_size-4_seed42_steps4_eval2"
     folder.mkdir()
     (folder / "checkpoint.pt").write_text("nothing")
@@ -122,8 +148,12 @@ def test_results_that_are_not_there_or_of_which_little_is(tmp_path, run_script):
         status, _, err = run_script(plots.main, *argv)
         assert status == 2 and word in err and err.count("\n") == 1
     (tmp_path / "frequency_rhythms.csv").write_text("sampling,model_type,variant,init,seed,unit,tau,s,r_on\n")
+    for name in ("frequency", "frequency_curves", "adding_curves"):
+        (tmp_path / f"{name}.csv").write_text("sampling,model_type,variant,init,seed,step\n")
     status, out, _ = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path)
     assert status == 0 and "no gate_raster_trained" in out  # no gated cell has finished yet
+    for name in ("frequency_accuracy", "frequency_curves", "adding_curves"):
+        assert f"no {name}" in out and not (tmp_path / "figures" / f"{name}.png").exists()
     for damaged in ("{}", "junk"):
         (tmp_path / "learnability.json").write_text(damaged)
         status, _, err = run_script(plots.main, "--to", tmp_path / "figures", "--results", tmp_path)

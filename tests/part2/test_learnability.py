@@ -56,8 +56,15 @@ def test_a_quick_run_and_its_figures(run_script, tmp_path):
         (["--train_steps", 5], "--to"),
         (["--quick", "--to", "x.json", "--train_steps", 3], "--train_steps"),
         (["--to", "."], "folder"),
+        (["--quick", "--to", __file__], "move it away"),
     ],
 )
 def test_a_look_does_not_take_the_place_of_results(run_script, argv, word):
     status, _, err = run_script(learnability.main, *argv)
     assert status == 2 and word in err and err.count("\n") == 1
+
+
+def test_a_run_that_is_no_longer_finite_is_named(run_script, tmp_path):
+    argv = ["--quick", "--learning_rate", 1e30, "--to", tmp_path / "x.json"]
+    status, _, err = run_script(learnability.main, *argv)
+    assert status == 2 and "not finite" in err and err.count("\n") == 1 and not (tmp_path / "x.json").exists()

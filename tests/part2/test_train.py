@@ -79,6 +79,8 @@ def test_rhythms_at_the_edge_train_or_are_refused(tiny, run_script):
     tiny("--r_on", 1, "--learn", "r_on", "tau", "--learning_rate", 0.5)
     status, _, err = run_script(train.main, *TINY, "--tau", 1e-300, "--learn", "tau")
     assert status == 2 and "--tau" in err and err.count("\n") == 1
+    status, _, err = run_script(train.main, *TINY, "--learn", "tau", "--reservoir")  # which learns the read-out alone
+    assert status == 2 and "--learn" in err and err.count("\n") == 1
 
 
 def test_checkpoints_of_the_two_parts_are_kept_apart(tiny, run_script):

@@ -182,6 +182,14 @@ def test_a_checkpoint_that_does_not_fit(tiny, run_script):
         assert status == 2 and "does not fit" in err and err.count("\n") == 1
 
 
+def test_a_run_without_its_best_weights_is_told_before_it_trains(tiny, run_script):
+    folder = tiny(*FREQUENCY)
+    (folder / "best.pt").unlink()
+    before = (folder / "metrics.csv").read_text()
+    status, _, err = run_script(train.main, "--resume", folder, "--train_steps", 8)
+    assert status == 2 and "best.pt" in err and err.count("\n") == 1 and (folder / "metrics.csv").read_text() == before
+
+
 def test_what_is_learned_is_a_set(tiny):
     a, b = (tiny(*FREQUENCY, "--learn", *names) for names in (("s", "tau"), ("tau", "s", "s")))
     assert same(weights(a), weights(b)) and a.name.startswith("frequency-standard") and "learn-tau-s_" in a.name
