@@ -56,6 +56,7 @@ GRIDS = {
         block("LSTM", [500], init=["chrono"], curriculum=[None, 1.1], seed=THREE),
         block("LSTM", LONG[:4], init=["chrono"], learning_rate=[0.03, 0.1]),
         block("LSTM", [1000], init=["chrono"], learning_rate=[0.03, 0.1], seed=THREE),
+        block("LSTM", [2000], init=["chrono"], learning_rate=[0.03], seed=[42]),
         block("LSTM", [50, 100, 200], init=["latch"]),
         block("LSTM", LONG[:4], init=["latch"], learning_rate=[0.003]),
         block("LSTM", LONG[4:], init=["latch"], learning_rate=[0.003], seed=THREE),

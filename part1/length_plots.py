@@ -75,7 +75,7 @@ def length_axis(axis, ticks):
 def updates_axis(axis):
     """A logarithmic axis whose numbers are written out."""
     axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda updates, _: f"{updates:,.0f}"))
     axis.yaxis.set_minor_locator(NullLocator())
 
@@ -95,7 +95,7 @@ def draw_reservoirs(axis, rows):
 
 def draw_lengths(rows, reservoirs):
     """Accuracy against T for both cells, digits one-hot and as scalars, under each initialisation."""
-    figure, axes = new_figure(6.0, 3.5, nrows=2, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 3.3, nrows=2, ncols=2, sharex=True, sharey=True)
     for row_axes, input_dim in zip(axes, (10, 1), strict=True):
         for axis, model_type in zip(row_axes, ("RNN", "LSTM"), strict=True):
             panel = dict(model_type=model_type, input_dim=input_dim)
@@ -110,7 +110,7 @@ def draw_lengths(rows, reservoirs):
             draw_chance(axis)
             axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}")
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
-        row_axes[0].set_ylabel("share solved (line),\naccuracy (points)")
+        row_axes[0].set_ylabel("share solved (line),\naccuracy (points)", fontsize=7)
     for axis in axes[1]:
         axis.set_xlabel(LENGTH)
     legends_below(figure, axes[0])
@@ -141,7 +141,7 @@ def draw_steps_to_solve(rows):
 
 def draw_reach(rows, reservoirs):
     """How far back at most: the share of seeds that solved, each seed's accuracy, and the updates that it took."""
-    figure, axes = new_figure(6.0, 3.8, nrows=2, ncols=2, sharex=True, sharey="row")
+    figure, axes = new_figure(6.0, 3.9, nrows=2, ncols=2, sharex=True, sharey="row")
     for column, model_type in zip(axes.T, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):
@@ -162,8 +162,8 @@ def draw_reach(rows, reservoirs):
         column[1].set_xlabel(LENGTH)
         updates_axis(column[1])
         length_axis(column[1], [50, 100, 200, 500, 1000, 2000, 5000, 10000])
-    axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)")
-    axes[1, 0].set_ylabel("updates until solved")
+    axes[0, 0].set_ylabel("share solved (line),\naccuracy (points)", fontsize=7)
+    axes[1, 0].set_ylabel("updates until solved", fontsize=7)
     legends_below(figure, axes[0])
     figure.align_ylabels(axes[:, 0])
     return figure
@@ -171,7 +171,7 @@ def draw_reach(rows, reservoirs):
 
 def draw_transfer(rows, reservoirs):
     """Networks that solved T = 100, tested at other lengths."""
-    figure, axes = new_figure(6.0, 2.5, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 2.35, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         groups = {}
         for row in select(rows, model_type=model_type):

@@ -27,7 +27,7 @@ def draw_single_runs(rows):
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),
         },
     }
-    figure, axes = new_figure(5.4, 3.0, nrows=2, ncols=3, sharex=True, sharey="row")
+    figure, axes = new_figure(5.4, 2.7, nrows=2, ncols=3, sharex=True, sharey="row")
     for column, (title, curves) in zip(axes.T, settings.items(), strict=True):
         for (label, group), style in zip(curves.items(), STYLES, strict=False):
             steps = [row["step"] for row in group]
@@ -39,9 +39,9 @@ def draw_single_runs(rows):
         column[0].set_title(title)
         column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))
         column[1].legend(
-            *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.42)
+            *column[0].get_legend_handles_labels(), fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.5)
         )
-    axes[0, 0].set_ylabel("batch accuracy")
+    axes[0, 0].set_ylabel("accuracy")
     axes[1, 0].set_ylabel("loss (nats)")
     return figure
 
@@ -83,7 +83,7 @@ def draw_explained(found):
         below.plot(ranks, before["singular_values"], **BEFORE)
     above.set(
         xlabel="step t",
-        ylabel="share of the variance of h(t)\nexplained by the first digit",
+        ylabel="share of the variance\nexplained by the first digit",
         xscale="log",
         ylim=(0, 1.05),
     )

@@ -5,6 +5,7 @@ python part1/plots.py                                             the report's, 
 python part1/plots.py summaries/LSTM_T* --output accuracy.png     accuracy against T of runs of your own
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def draw_all(results, to):
             if [] in (found[name] for name in needs if name != BASELINE):
                 raise ValueError("a table without rows")
             drawn = draw(*found.values())
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, csv.Error):
             print(f"{figure}: left out, {', '.join(needs)} not complete or of another program")
             damaged.append(figure)
             continue

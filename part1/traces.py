@@ -62,8 +62,8 @@ def explained(h, first):
 
 
 def kind(config):
-    """What tells networks apart in a figure's legend."""
-    return f"{config.model_type} {network_label(vars(config))}"
+    """What tells networks apart in a figure's legend, whatever their learning rate: of several, the grid's first."""
+    return f"{config.model_type} {network_label(vars(config)).split(', rate')[0]}"
 
 
 def parser():

@@ -6,6 +6,7 @@ python part2/plots.py
 Drawings need nothing and are always made; a figure of results is made where its results are.
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def main(argv=None):
             continue
         try:
             figure = draw(results)
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, csv.Error):
             raise UserError(f"{results / needed[0]} is damaged or of another program; make it anew") from None
         if figure is None:
             print(f"no {name}: {results / needed[0]} has nothing for it yet")
