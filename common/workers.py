@@ -132,7 +132,7 @@ def run_all(todo, folder, workers, run_cell, outcome, after_each=lambda: None):
         while groups and not stop:
             group = groups.pop(0)
             left = list(run_group(group, folder, workers, run_cell, event, say))
-            if left and len(group) == 1:
+            if left and len(group) == 1 and not stop:  # which ends a process as it begins
                 say(left[0], None, "its process was killed; perhaps it needs more memory than there is")
             elif left:  # one at a time those that may have been the cause, then the others
                 groups += [{name: group[name]} for name in left[: workers + 1]]

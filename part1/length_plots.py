@@ -174,9 +174,9 @@ def draw_transfer(rows, reservoirs):
     figure, axes = new_figure(6.0, 2.35, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         groups = {}
-        for row in select(rows, model_type=model_type):
-            if row["solved_at"]:
-                groups.setdefault(network_label(row), []).append(row)
+        solved = [row for row in select(rows, model_type=model_type) if row["solved_at"]]
+        for row in solved:
+            groups.setdefault(network_label(row), []).append(row)
         for label, group in groups.items():
             style, marker = NETWORKS.get(label, OTHER)
             x, y = curve(group, "test_length", lambda group: median(row["accuracy"] for row in group))
@@ -184,7 +184,7 @@ def draw_transfer(rows, reservoirs):
             draw_seeds(axis, group, "test_length", "accuracy", marker, line)
             axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
         fixed = select(reservoirs, model_type=model_type, input_dim=10)
-        shown = {row["init"] for row in select(rows, model_type=model_type)}
+        shown = {row["init"] for row in solved}
         draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
         draw_chance(axis)
         axis.set(title=model_type, xlabel="tested at T", ylim=(0, 1.05))

@@ -50,6 +50,10 @@ def transfer(results):
     for label, name in (("chrono", "chrono"), ("chrono + curriculum", "chrono.curriculum")):
         chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
         values[f"transfer.lstm.{name}"] = decimals(median(chosen), 2)
+    at_high_rate = [row["accuracy"] for row in longest if network_label(row) == "chrono, rate 0.1"]
+    if at_high_rate:
+        values["transfer.high_rate.seeds"] = count(len(at_high_rate))
+        values["transfer.high_rate.least"] = decimals(min(at_high_rate), 3)
     return {"values": values}
 
 
