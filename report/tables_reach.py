@@ -21,7 +21,7 @@ def reach(results):
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.26), *cells])
+            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.29), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
             for T, of_T in of_length.items():
                 values |= in_words(f"{name}.{T}", of_T)
