@@ -64,7 +64,8 @@ def draw_training(results):
     runs = [results["runs"][name] for group in groups for name in group]
     shown = [loss for run in runs for loss in run["training_curve"]["loss"][2:] + run["validation_curve"]["loss"]]
     if shown:
-        axes[0, 0].set_ylim(min(shown) - 0.05, np.quantile(shown, 0.97))
+        ends = [loss for run in runs for loss in run["validation_curve"]["loss"][-1:]]
+        axes[0, 0].set_ylim(min(shown) - 0.05, max(np.quantile(shown, 0.97), *(end + 0.05 for end in ends)))
     axes[0, 0].set_ylabel("loss (nats per character)")
     return figure
 
@@ -101,8 +102,9 @@ def draw_memory(results):
         bins = [row for row in run["bins"] if row["from"] >= ALL_FROM]
         plot_bins(difference, bins, [row["less_than_near"] for row in bins], **style)
     for T in sorted({run["config"]["seq_length"] for run in results["runs"].values()}):
-        whole.axvline(T, color="#777777", linestyle=":", linewidth=1, label=f"T = {T} in training")
-        difference.axvline(T, color="#777777", linestyle=":", linewidth=1)
+        dotted = dict(color="#777777", linestyle=":", linewidth=1)
+        whole.axvline(T, ymax=0.7, label=f"T = {T} in training", **dotted)  # up to below the legend
+        difference.axvline(T, **dotted)
     for axis in (whole, difference):
         axis.set(xscale="log", xlabel="characters of the window before it")
         axis.xaxis.set_major_formatter("{x:g}")
@@ -110,7 +112,7 @@ def draw_memory(results):
     difference.set_xticks([20, 50, 100, 200, 500])
     whole.set(ylabel="loss (nats per character)")
     difference.set(ylabel="gain over the loss near T (nats)")
-    whole.legend(loc="upper right", frameon=True, edgecolor="none")
+    whole.legend(loc="upper right")
     return figure
 
 

@@ -192,7 +192,7 @@ def protocols(results):
             body.append([str(B), str(T), *cells])
         body.append(None)
     steps = count(rows[0]["train_steps"])
-    caption = f"As Chouliaras measured: mean training accuracy of the last 250 of {steps} updates; digits as scalars."
+    caption = f"As Chouliaras measured (Question 1.6): mean training accuracy of the last 250 of {steps} updates; digits as scalars."
     above = ["", "", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
     header = ["batch", "$T$", *(init for _, init in kinds)]
     made = table(

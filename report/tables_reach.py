@@ -77,6 +77,9 @@ def reservoirs(results):
         values[f"reservoir.{cell.lower()}.least"] = decimals(min(accuracies), 3)
         values[f"reservoir.{cell.lower()}.most"] = decimals(max(accuracies), 3)
         values[f"reservoir.{cell.lower()}.longest"] = count(max(row["input_length"] for row in rows))
+        single = [T for T, of_T in grouped(rows, "input_length").items() if len(of_T) == 1]
+        if single:
+            values[f"reservoir.{cell.lower()}.single"] = count(min(single))
     for init, T in (("orthogonal", 15), ("orthogonal", 20)):
         rows = select(all_rows, model_type="RNN", init=init, input_dim=10, input_length=T)
         values[f"reservoir.rnn.{init}.{T}"] = decimals(mean(row["test_accuracy"] for row in rows), 3)

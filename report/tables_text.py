@@ -39,7 +39,8 @@ def styles(results):
         body.append([title(name), *losses, paragraph(text, 0.5)])
     caption = (
         "Style as a number: bits per character of each model (rows) on the test part of each book (columns), and what"
-        f" it writes after “{escape(found['prompt'])}” at temperature .5."
+        f" it writes after “{escape(found['prompt'])}” at temperature .5. Characters unknown to a model are left out of"
+        " what it reads."
     )
     header = ["", *(title(name) for name in names), "text"]
     return {
