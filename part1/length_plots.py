@@ -53,8 +53,9 @@ def draw_seeds(axis, rows, x, y, marker, line):
     axis.plot(xs, [row[y] for row in rows], marker, **style)
 
 
-def draw_line(axis, x, y, label, marker, **style):
+def draw_line(axis, x, y, label, marker, *, color, linestyle):
     """A line beside which draw_seeds puts its points; the legend has both."""
+    style = dict(color=color, linestyle=linestyle)
     (line,) = axis.plot(x, y, **style)
     axis.plot([], [], markersize=3, markeredgewidth=0.7, label=label, marker=marker, fillstyle="none", **style)
     return line

@@ -21,7 +21,7 @@ def draw_single_runs(rows):
     settings = {
         "RNN, normal": {f"T = {T}": select(three, init="normal", input_length=T) for T in (5, 10, 20)},
         "RNN, orthogonal": {f"T = {T}": select(three, init="orthogonal", input_length=T) for T in (5, 10, 20)},
-        "as Chouliaras": {
+        "Chouliaras's lengths": {
             "RNN, T = 15, orthogonal": select(three, input_length=15),
             "LSTM, T = 20, xavier": select(lstm, init="xavier"),
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),

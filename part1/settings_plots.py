@@ -12,8 +12,13 @@ from matplotlib.ticker import NullLocator
 
 from common.figure import new_figure
 from part1.length_plots import LENGTH, draw_solved, updates_axis
-from part1.run_plots import MARKERS, mean
+from part1.run_plots import mean
 from part1.sweep_results import best_rates, grouped, median_solved, select
+
+CELLS = {  # marker and line of a cell
+    "RNN": ("o", dict(color="#000000", linestyle="-")),
+    "LSTM": ("s", dict(color="#0072b2", linestyle="-.")),
+}
 
 
 def draw_learning_rates(rows, reservoirs):
@@ -81,9 +86,10 @@ def draw_optimizers(rows, reservoirs):
 def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     """Updates until solved against the number of hidden units, and against the length to which gradients are cut."""
     figure, (left, right) = new_figure(5.6, 2.4, ncols=2)
-    for (model_type, group), marker in zip(grouped(capacity, "model_type").items(), MARKERS, strict=False):
+    for model_type, group in grouped(capacity, "model_type").items():
+        marker, style = CELLS[model_type]
         said = reservoir_said(reservoirs, "; ", **{**same(group[0]), "num_hidden": 128})
-        draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}")
+        draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}", **style)
     left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log")
     updates_axis(left)
     left.set_title(f"T = {capacity[0]['input_length']}, one-hot")
@@ -92,7 +98,8 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     figure.legend(loc="outside lower left", ncols=2)
     norms = sorted({row["max_norm"] for row in clipping})
     placed = [{**row, "place": 1 + norms.index(row["max_norm"])} for row in clipping]
-    draw_solved(right, placed, "place", "o", clipping[0]["model_type"])
+    marker, style = CELLS[clipping[0]["model_type"]]
+    draw_solved(right, placed, "place", marker, clipping[0]["model_type"], **style)
     right.set(xlabel="max_norm (gradients are clipped to it)", ylabel="updates until solved")
     updates_axis(right)
     said = reservoir_said(reservoirs, **same(clipping[0]))

@@ -3,7 +3,7 @@
 
 from common.figure import new_figure
 
-MARKERS = "os^xv"
+MARKERS = "os^Dv"
 NAMES = {"products": "products alone, MKL", "products, oneDNN": "products alone, oneDNN"}
 
 

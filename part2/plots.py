@@ -65,7 +65,7 @@ def draw_effects():
         axis.plot(*broken(t, gate.phase(t)), color="grey", linestyle=":", linewidth=1, label="φ(t)")
         if gate is not before:
             axis.plot(t, before(t), color="#999999", linestyle="-", linewidth=1, label="k(t) before")
-        axis.plot(t, gate(t), color="#d55e00" if gate is not before else "black", linestyle="-", label="k(t)")
+        axis.plot(t, gate(t), color="#d55e00", linestyle="-", label="k(t)")
         axis.set(ylim=(0, 1.08), xlim=(0, 16), xticks=[0, 5, 10, 15])
         axis.set_title(title)
     for axis in axes[1]:

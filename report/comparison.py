@@ -65,11 +65,11 @@ def all_lengths(results, cell, init, **values):
 
 
 def training_losses(results, names):
+    """The losses of runs at the last update that all of them had."""
     runs = results.text("training")["runs"]
-    return "; ".join(
-        f"{label} {decimals(loss_near(runs[name]['training_curve'], runs[name]['steps']), 2)}"
-        for name, label in names.items()
-    )
+    step = min(runs[name]["steps"] for name in names)
+    losses = [f"{label} {decimals(loss_near(runs[name]['training_curve'], step), 2)}" for name, label in names.items()]
+    return f"at update {count(step)}: {'; '.join(losses)}"
 
 
 def losses_of_grimm(results):
@@ -211,10 +211,8 @@ def comparison(results):
     ]  # fmt: skip
     header = ["document", "where", "found", "here", "why we differ", "see"]
     caption = (
-        "Row by row; $T$ counts inputs, one less than the digits that the reports count. Shares are seeds that solve a"
-        " length, with the median of their updates; digits are scalars and the initialisation the default unless said."
-        " Where the fifth column is empty there is no difference to explain. The last has our table or figure and the"
-        r" file in \code{report/results/part1} or \code{part3}."
+        "Row by row. Shares are seeds that solve a length, with the median of their updates. The last column has our"
+        r" table or figure and the file in \code{report/results/part1} or \code{part3}."
     )
     return {
         "tables": {

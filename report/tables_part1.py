@@ -109,10 +109,10 @@ def lengths(results):
                 values |= in_words(f"lengths.{cell.lower()}.{D}.{init}.{T}", group) if group else {}
         above = ["", r"\multicolumn{3}{c}{one-hot}", r"\multicolumn{2}{c}{scalars}"]
         header = ["$T$", *(init for _, init in kinds)]
+        chance = " (.12 or .13 is chance, at its best of many)" if cell == "LSTM" else ""
         caption = (
             f"{cell}: seeds that solve $T$, of all seeds, and the median of the updates that they took; where none"
-            " does, the highest held-out accuracy at any evaluation of any seed (.12 or .13 is chance, at its best of"
-            " many)."
+            f" does, the highest held-out accuracy at any evaluation of any seed{chance}."
         )
         name = f"lengths_{cell.lower()}"
         columns = "r" + "l" * len(kinds)
@@ -143,7 +143,7 @@ def optimizers(results):
         cells = [[setting(group[0]["learning_rate"]), solved_of(group)] if group else ["", ""] for group in groups]
         body.append([name, *cells[0], *cells[1]])
     above = ["", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
-    header = ["", "rate", "solved", "rate", "solved"]
+    header = ["", "rate", "seeds (updates)", "rate", "seeds (updates)"]
     steps = count(rows[0]["train_steps"])
     caption = (
         rf"Question 1.4 measured, $T = 10$, digits as scalars: each optimizer at its best rate, within {steps} updates."
@@ -192,7 +192,10 @@ def protocols(results):
             body.append([str(B), str(T), *cells])
         body.append(None)
     steps = count(rows[0]["train_steps"])
-    caption = f"As Chouliaras measured (Question 1.6): mean training accuracy of the last 250 of {steps} updates; digits as scalars."
+    caption = (
+        f"As Chouliaras measured (Question 1.6): mean training accuracy of the last 250 of {steps} updates; digits as"
+        " scalars."
+    )
     above = ["", "", r"\multicolumn{2}{c}{RNN}", r"\multicolumn{2}{c}{LSTM}"]
     header = ["batch", "$T$", *(init for _, init in kinds)]
     made = table(

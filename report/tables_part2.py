@@ -130,7 +130,7 @@ def adding(results):
         f"The adding problem over $T = {rows[0]['input_length']}$: squared error on {count(rows[0]['test_size'])}"
         f" held-out sequences for each seed (to answer one always costs {decimals(rows[0]['baseline'], 4)}), and the"
         f" median of the updates (seeds) after which it is below {setting(LEARNED)} in validation; at most {steps}"
-        f" updates, fewer where {target} is held."
+        f" updates, or until three evaluations in a row are below {target}."
     )
     header = ["", *(f"seed {seed}" for seed in seeds), f"below {setting(LEARNED)}"]
     made = table(

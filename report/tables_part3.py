@@ -78,7 +78,7 @@ def samples(results):
                 rf"\texttt{{{escape(sample['text'][:50])}}}",
             ])  # fmt: skip
         body.append(None)
-    header = ["", "update", "nats", "bpc", "validation", "sample after a random first character"]
+    header = ["", "update", "nats", "bpc", "validation", "sample (its first character random)"]
     caption = (
         "Samples over the course of training, with the mean training loss then, in nats and in bits per character, and"
         " the validation loss, in bits (-- where it was not evaluated). Drawn at temperature .5, see (c), as greedy"
@@ -132,10 +132,12 @@ def temperature(results):
     numbers = [decimals(found["test"][name]["mean"], 2) for name in ("entropy", "repetition", "misspelt")]
     body += [None, ["test part", *numbers, ""]]
     header = ["temperature", "entropy", "repeated", "new words", "text"]
+    first = found["samples"][0]["text"][0]
     caption = (
-        "Temperature, at the same first character. The model's entropy along its text, or along the test part, in nats"
-        " per character; the share of 8-grams that have stood in the text before; the share of words that are not in"
-        f" the training part. Means over {found['num_samples']} texts of {count(found['length'])} characters."
+        f"Temperature, after the same first character, {first}. The model's entropy along its text, or along the test"
+        " part, in nats per character; the share of 8-grams that have stood in the text before; the share of words that"
+        f" are not in the training part. Means over {found['num_samples']} texts of {count(found['length'])}"
+        " characters."
     )
     made = table("temperature", caption, "part3/temperature.py", "lllll", header, body, size="footnotesize")
     entropy = decimals(found["test"]["entropy"]["mean"], 2)

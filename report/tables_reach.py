@@ -34,7 +34,7 @@ def reach(results):
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or the highest accuracy at an"
         " evaluation where none does, on fewer seeds where runs are long; blank: not run. One-hot digits, the learning"
-        " rate behind the initialisation, RMSprop unless it says Adam."
+        " rate after the initialisation, RMSprop unless it says Adam."
     )
     made = table(
         "reach", caption, "part1/sweep.py --grid reach", "l" + "l" * len(lengths), header, body, size="scriptsize"
@@ -46,14 +46,17 @@ def transfer(results):
     """How far networks that solved one length answer at the longest one without further training."""
     rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
     longest = select(rows, test_length=max(row["test_length"] for row in rows))
-    values = {}
+    values = {"transfer.tested": count(rows[0]["test_size"])}
     for label, name in (("chrono", "chrono"), ("chrono + curriculum", "chrono.curriculum")):
         chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
-        values[f"transfer.lstm.{name}"] = decimals(median(chosen), 2)
+        values[f"transfer.lstm.{name}"] = decimals(median(chosen), 3)
     at_high_rate = [row["accuracy"] for row in longest if network_label(row) == "chrono, rate 0.1"]
     if at_high_rate:
         values["transfer.high_rate.seeds"] = count(len(at_high_rate))
-        values["transfer.high_rate.least"] = decimals(min(at_high_rate), 3)
+        least = min(at_high_rate)
+        values["transfer.high_rate.right"] = (
+            "every case" if least == 1 else f"at least {decimals(least, 3)} of all cases"
+        )
     return {"values": values}
 
 

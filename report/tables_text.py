@@ -100,7 +100,7 @@ def novelty(results):
     caption = (
         f"Memorised or new: of {found['num_samples']} texts of {count(found['length'])} characters at each temperature,"
         " the longest run (in characters) that stands in the training part, its mean over the texts and its maximum,"
-        " and the share of their 20-grams that do."
+        f" and the share of their 20-grams that do; beside them {found['test']['texts']} pieces of the test part."
     )
     own = found["test"]["known_20_grams"]
     more = max(row["temperature"] for row in found["temperatures"] if clearly_above(row["known_20_grams"], own))

@@ -82,6 +82,18 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
         plots.main(["--results", str(tmp_path)])
 
 
+@pytest.mark.parametrize("name", ["lengths", "reach", "transfer", "capacity_clipping"])
+def test_a_legend_shows_the_colours_and_dashes_of_what_is_drawn(results, name):
+    def looks(line):
+        return line.get_color(), str(line._dash_pattern)  # get_linestyle says "--" of every pattern
+
+    draw, needs = plots.FIGURES[name]
+    figure = draw(*(plots.read(results / table) for table in needs))
+    drawn = {looks(line) for axis in figure.axes for line in axis.lines if len(line.get_xdata())}
+    shown = [line for legend in figure.legends for line in legend.get_lines()]
+    assert shown and all(looks(line) in drawn for line in shown)
+
+
 @pytest.mark.parametrize("damaged", ["optimizers.csv", "capacity.csv", "learning_rates.csv", "traces.json"])
 def test_a_table_of_which_little_is_there_stops_no_other_figure(results, tmp_path, run_script, damaged):
     path = results / damaged
