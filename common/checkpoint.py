@@ -33,23 +33,32 @@ def load_checkpoint(path, kind):
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}; is it the right path?") from None
+        numpy = path.with_name("checkpoint.npz").exists()
+        remedy = "its folder has a run of numpy_rnn.py, which alone reads it" if numpy else "is it the right path?"
+        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}; {remedy}") from None
     try:
         broken = zipfile.ZipFile(io.BytesIO(raw)).testzip()  # torch.load does not look at the checksums
         checkpoint = None if broken else torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception:  # which one it is depends on where the file is damaged
         broken = True
     if broken:
-        raise UserError(f"{path} is damaged or not a checkpoint; use another, such as best.pt beside it")
+        raise UserError(f"{path} is damaged or not a checkpoint; {instead_of(path)}")
     if not isinstance(checkpoint, dict) or checkpoint.get("kind") != kind:
         raise UserError(f"{path} is not a checkpoint of {kind}; give one that its own train script wrote")
     if not {"format", "config", "model"} <= checkpoint.keys() or not (
         isinstance(checkpoint["format"], int) and isinstance(checkpoint["config"], dict)
     ):
-        raise UserError(f"{path} lacks parts of a checkpoint; use another, such as best.pt beside it")
+        raise UserError(f"{path} lacks parts of a checkpoint; {instead_of(path)}")
     if checkpoint["format"] > FORMAT:
         raise UserError(f"{path} has format {checkpoint['format']}, newer than this program's {FORMAT}; update it")
     return checkpoint
+
+
+def instead_of(path):
+    """What to do where a checkpoint does not serve: use the other one of its folder, if there is one."""
+    others = [path.with_name(name) for name in ("best.pt", "checkpoint.pt") if name != path.name]
+    there = next((other for other in others if other.exists()), None)
+    return f"use {there}, beside it" if there else "use another, or begin a new run"
 
 
 @contextmanager

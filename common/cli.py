@@ -32,7 +32,8 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}  # {a flag that this parser lacks: where it belongs}
 
     def error(self, message):
-        if "arguments are required" in message:  # a flag that is required may stand there with a typing mistake
+        # A flag that is required may stand there with a typing mistake, and its value be taken for another word.
+        if "arguments are required" in message or "invalid choice" in message:
             message = next((self.about(word) for word in self.words if self.mistyped(word)), message)
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 

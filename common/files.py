@@ -5,7 +5,8 @@ import errno
 import json
 import os
 import secrets
-from contextlib import contextmanager
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.cli import UserError
@@ -36,14 +37,15 @@ def replacing(path, mode="w"):
         remedy = "free some space" if error.errno == errno.ENOSPC else "choose a folder that can be written"
         raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its new name, or was never there
+            temporary.unlink()
 
 
 def refuse_another_file(path, flag):
     """Before the work whose results go to `path` as JSON.
 
     Raises:
-        UserError: there is a folder, or a file that is no JSON object: it would be lost.
+        UserError: there is a folder, or a file that is no JSON object: it would be lost; or it cannot be written.
     """
     path = Path(path)
     if path.is_dir():
@@ -55,6 +57,22 @@ def refuse_another_file(path, flag):
             results = False
         if not results:
             raise UserError(f"{path} is there and has no results; move it away or choose another path with {flag}")
+    refuse_unwritable(path, flag)
+
+
+def refuse_unwritable(path, flag):
+    """Before the work, not after it. The folder is made where it is missing.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_char_device():
+            tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another path with {flag}") from None
 
 
 def write_json(path, content):

@@ -104,6 +104,8 @@ def make_folder(summary_path, name, config):
     Raises:
         UserError: it cannot be made.
     """
+    if not str(summary_path):
+        raise UserError("--summary_path is empty; name the folder of the runs, such as ./summaries/")
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", name)[:120]  # safe on every file system
     try:
         Path(summary_path).mkdir(parents=True, exist_ok=True)

@@ -47,9 +47,9 @@ class StopRequest:
     def __bool__(self):
         return self.signal is not None
 
-    def leave(self, step, folder):
-        """Say how to go on; returns the exit status."""
-        way_on = f"python {shlex.quote(sys.argv[0])} --resume {shlex.quote(str(folder))}"
+    def leave(self, step, folder, script=None):
+        """Say how to go on, by the script that was started if no other is named; returns the exit status."""
+        way_on = f"python {shlex.quote(script or sys.argv[0])} --resume {shlex.quote(str(folder))}"
         if multiprocessing.parent_process():  # a sweep's worker
             way_on = f"the same call of {Path(sys.argv[0]).name}"
         print(f"stopped after update {step}; to go on: {way_on}")

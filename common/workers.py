@@ -185,7 +185,9 @@ class StopAll(StopRequest):
 
 
 def exit_status(failed, status):
-    """Name the cells that failed on stderr; the exit status of the whole."""
+    """Name the cells that failed on stderr, and say how a stopped grid goes on; the exit status of the whole."""
     for name, why in failed.items():
         print(f"failed: {name}: {why}", file=sys.stderr)
+    if status:
+        print(f"stopped; to go on: the same call of {os.path.basename(sys.argv[0])}", file=sys.stderr)
     return status or (1 if failed else 0)

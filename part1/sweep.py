@@ -89,10 +89,10 @@ def outcome(result):
     return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
 
 
-def write_table(path, folder, grid, keep_others=False):
+def write_table(path, folder, grid):
     """One row a cell: what was varied, what was measured, and how: the other settings, the versions."""
     rows = {varied(config): rows_of(folder / name, config) for name, config in grid.items()}
-    write_cells(path, COLUMNS, rows, keep_others)
+    return write_cells(path, COLUMNS, rows)
 
 
 def varied(config):
@@ -128,10 +128,10 @@ def training_accuracy(folder, steps):
     return round(sum(batches) / len(batches), 4) if batches else None
 
 
-def write_curves(path, folder, grid, keep_others=False):
+def write_curves(path, folder, grid):
     """metrics.csv of every cell in one file, after the columns that were varied."""
     cells = {varied(config): curve_of(folder / name, config) for name, config in grid.items()}
-    write_cells(path, CURVES, cells, keep_others)
+    write_cells(path, CURVES, cells)
 
 
 def curve_of(folder, config):
@@ -188,17 +188,18 @@ def main(argv=None):
     if config.dry_run:
         return 0
     table.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is found before anything is trained
-    keep_others = table.resolve() != measured
 
     def write():
-        write_table(table, folder, grid, keep_others)
+        others = write_table(table, folder, grid)
         if curves:
-            write_curves(curves, folder, grid, keep_others)
-        return finished_cells(folder, grid)
+            write_curves(curves, folder, grid)
+        return finished_cells(folder, grid), others
 
-    finished = write()  # so is a damaged folder
+    finished, others = write()  # so is a damaged folder
+    if others and table.resolve() == measured:
+        print(f"{table} has {others} rows of no cell of this grid; take them out if the grid has changed")
     failed, status = workers.run_all(todo, folder, config.workers, run_cell, outcome)
-    while finished != (there := write()):  # other tasks of the array write it too
+    while finished != (there := write()[0]):  # other tasks of the array write it too
         finished = there
     if finished:
         print(f"{len(finished)} of {len(grid)} cells finished in {folder}; see {table}")

@@ -195,6 +195,8 @@ def start(config, given, build, kind):
     for config.input_length in lengths:
         folder, status = train(config, None, None, build, kind)
         if status:
+            if left := lengths[len(folders) + 1 :]:
+                print(f"not begun: --input_length {' '.join(map(str, left))}")
             return status
         folders.append(folder)
     if len(lengths) > 1:

@@ -97,7 +97,7 @@ def main(argv=None):
                 rows[key] = [[*key, result["solved_at"], result["date"], accuracy, versions()["torch"], today()]]
                 tqdm.write(f"{folder.name} at T = {length}: {accuracy:.4f}")
                 bar.update()
-            write_cells(table, COLUMNS, rows, keep_others=True)
+            write_cells(table, COLUMNS, rows)
     print(f"{len(rows)} tests in {table}")
     return 0
 

@@ -129,9 +129,9 @@ def write_results(folder, cells, table, curves, rhythms):
         units = {key: found[key] and rhythm_of(found[key]) for key in found}
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"a cell in {folder} is damaged ({error}); remove its folder, and it is trained anew") from None
-    write_cells(table, COLUMNS, of_cells, keep_others=True)
-    write_cells(curves, CURVES, with_key(points), keep_others=True)
-    write_cells(rhythms, RHYTHMS, with_key(units), keep_others=True)
+    write_cells(table, COLUMNS, of_cells)
+    write_cells(curves, CURVES, with_key(points))
+    write_cells(rhythms, RHYTHMS, with_key(units))
     return sum(settled.values())
 
 
@@ -234,7 +234,7 @@ def main(argv=None):
     count = write()
     while count != (again := write()):  # other tasks of the array write it too, and end in any order
         count = again
-    print(f"{count} cells in {tables[0]}")
+    print(f"{count} of {len(listed)} cells finished in {folder}; see {tables[0]}")
     return workers.exit_status(failed, status)
 
 

@@ -34,7 +34,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from common import cli
 from common.cli import UserError
 from common.figure import new_figure, save_both
-from common.files import replacing, write_json
+from common.files import refuse_unwritable, replacing, write_json
 from part3.markup import beginnings
 from part3.outputs import refuse_folder, settle_outputs
 from part3.trained import facts, load_run
@@ -223,7 +223,9 @@ def main(argv=None):
     settle_outputs(config, "activations")
     config.page = Path(config.page or config.figures / "activations.html")
     refuse_folder(config.page, "--page")
-    config.page.parent.mkdir(parents=True, exist_ok=True)
+    refuse_unwritable(config.page, "--page")
+    if config.page.is_file() and not config.page.read_bytes().lstrip().lower().startswith(b"<!doctype html"):
+        raise UserError(f"{config.page} is there and is no page; move it away or choose another --page")
     run = load_run(config.checkpoint, config.device, config.txt_file)
     found, activations, text = find_cells(run, config.device)
     for cell in found:

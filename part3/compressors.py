@@ -21,10 +21,10 @@ import tempfile
 
 from common import cli
 from common.cli import UserError
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.machine import today
 from part3.gutenberg import strip_gutenberg
-from part3.text import part_starts, read_text
+from part3.text import part_starts, read_text, split
 
 COMMANDS = {
     "PPMd -o8": ["7z", "a", "-t7z", "-m0=PPMd:o=8:mem=256m", "archive.7z", "text"],
@@ -76,9 +76,12 @@ def main(argv=None):
     config = p.parse_args(argv)
     if config.val_fraction == config.test_fraction == 0:
         raise UserError("no part is held out; give --val_fraction or --test_fraction above 0")
+    if config.json:
+        refuse_another_file(config.json, "--json")
     text = read_text(config.txt_file)
     if not config.no_strip_gutenberg:
         text, _ = strip_gutenberg(text)
+    split(text, config.val_fraction, config.test_fraction)  # tells where the text is too short for it
     found = {name: measure(name, text, config.val_fraction, config.test_fraction) for name in ("xz -9e", *COMMANDS)}
     for name, parts in found.items():
         said = [f"{part} {bits:.3f} bits per character" for part, bits in (parts or {}).items()]

@@ -17,7 +17,7 @@ import time
 
 from common import cli
 from common.cli import UserError
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.machine import today, versions
 from part3.dynamic import Rule, dynamic_losses
 from part3.evaluation import bpc, character_losses, finite_mean
@@ -74,6 +74,8 @@ def main(argv=None):
     idle = sorted({"rate", "decay", "window", "at_rest"} & given)
     if idle and not config.dynamic:
         raise UserError(f"--{idle[0]} belongs to --dynamic; give that too, or leave it out")
+    if config.json:
+        refuse_another_file(config.json, "--json")
     cli.set_threads(config)
     result = measure(load_run(config.checkpoint, config.device), config)
     if config.json:

@@ -94,7 +94,7 @@ def refuse(config, given):
     if config.stop == "":
         raise UserError("--stop is empty; give the text to end with, or leave it out")
     if config.output is not None:
-        refuse_folder(config.output)
+        refuse_lost(config)
     has_prompt = given & {"prompt", "prompt_file", "interactive"}
     for flag in ("true_continuation", "unknown"):
         if flag in given and not has_prompt:
@@ -105,6 +105,23 @@ def refuse(config, given):
                 raise UserError(f"--temperature 0 is greedy, whatever --{flag} is; leave one of them out")
         if config.num_samples > 1 and has_prompt:
             raise UserError("--temperature 0 gives the same text --num_samples times; leave one of them out")
+
+
+def refuse_lost(config):
+    """Raises UserError where --output is a folder, or would take the place of what is read here or of what is no
+    text."""
+    refuse_folder(config.output)
+    output = Path(config.output)
+    for flag in ("checkpoint", "prompt_file", "true_continuation"):
+        path = getattr(config, flag)
+        if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
+            raise UserError(f"--output and --{flag} are the same file; choose another --output")
+    try:
+        text = not output.is_file() or b"\0" not in output.read_bytes()[:1000]
+    except OSError:
+        text = True
+    if not text:
+        raise UserError(f"{output} is there and is no text; move it away or choose another --output")
 
 
 class Writer(Finisher):

@@ -12,7 +12,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from common import cli
-from common.files import write_json
+from common.files import refuse_another_file, write_json
 from common.run import read_json
 from common.training import NotFinite
 from part3 import numpy_check, numpy_rnn
@@ -94,6 +94,7 @@ def parser():
 def main(argv=None):
     config = vars(parser().parse_args(argv))
     to = config.pop("to")
+    refuse_another_file(to, "--to")
     kept = {**config, "txt_file": Path(config["txt_file"]).name}  # not where it lay
     del kept["summary_path"]
     rows, errors = [], numpy_check.errors(0.0)

@@ -20,6 +20,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a script: the root on the path in place of this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+import os
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -137,7 +138,7 @@ def train(config, folder=None, checkpoint=None):
         if stop:
             save(folder / "checkpoint.npz", config, data, standing, w, s, h)
     if standing.step < last_step:
-        return folder, stop.leave(standing.step, folder)
+        return folder, stop.leave(standing.step, folder, os.path.relpath(__file__))
     finish(run, config, data, standing)
     return folder, 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.checkpoint import load_checkpoint
 from common.cli import UserError
-from common.files import refuse_another_file
+from common.files import refuse_another_file, refuse_unwritable
 from part3.model import best_of
 
 
@@ -21,9 +21,9 @@ def settle_outputs(config, name, ending=".json"):
         config.output = best_of(first).parent / f"{name}{ending}"
         load_checkpoint(best_of(first), "part3")  # a run that is not there gets no folder
     (refuse_another_file if ending == ".json" else refuse_folder)(config.output, "--output")
+    refuse_unwritable(config.output, "--output")
     config.figures = Path(getattr(config, "figures", None) or Path(config.output).parent)
-    for folder in (Path(config.output).parent, config.figures):
-        folder.mkdir(parents=True, exist_ok=True)
+    config.figures.mkdir(parents=True, exist_ok=True)
 
 
 def refuse_folder(path, flag="--output"):

@@ -32,7 +32,10 @@ def known(prompt, vocabulary, unknown="refuse"):
             named += f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
             print(f"left out of {prompt[:40]!r}, as the model does not know it: {named}", file=sys.stderr)
         prompt = vocabulary.without_unknown(prompt)
-    vocabulary.encode(prompt)  # raises
+    try:
+        vocabulary.encode(prompt)
+    except UserError as error:
+        raise UserError(f"{error}; --unknown skip leaves it out") from None
     return prompt
 
 

@@ -97,14 +97,21 @@ def code_points(text):
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
 
 
-def split(numbers, val_fraction, test_fraction):
-    """Contiguous train, validation and test parts, in this order (90 / 5 / 5 by default; views, no copies).
+def split(text, val_fraction, test_fraction):
+    """Contiguous train, validation and test parts of a text or of its numbers, in this order (90 / 5 / 5 by default;
+    of numbers views, no copies).
 
     Raises:
-        UserError: a part asked for has fewer than two characters.
+        UserError: a part asked for has fewer than two characters, or the fractions leave nothing to train on.
     """
-    n = len(numbers)
-    train, val, test = np.split(numbers, part_starts(n, val_fraction, test_fraction))
+    if val_fraction + test_fraction >= 1:
+        raise UserError(
+            f"--val_fraction {val_fraction:g} and --test_fraction {test_fraction:g} leave nothing to train on;"
+            " choose smaller ones, below 1 together"
+        )
+    n = len(text)
+    val_start, test_start = part_starts(n, val_fraction, test_fraction)
+    train, val, test = text[:val_start], text[val_start:test_start], text[test_start:]
     for part, fraction in ((val, val_fraction), (test, test_fraction)):
         if fraction > 0 and len(part) < 2:
             raise UserError(

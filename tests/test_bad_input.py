@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from part1 import benchmark, gradient_flow, sweep, traces, transfer
+from part1 import benchmark, gradient_flow, gradients, sweep, traces, transfer
 from part1 import plots as part1_plots
 from part1 import train as part1
 from part2 import experiments, learnability
 from part2 import train as part2
-from part3 import generate, train_text
+from part3 import benchmark as part3_benchmark
+from part3 import compressors, evaluate, generate, numpy_ablations, numpy_rnn, train_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = {  # flag: values that make no sense
@@ -105,7 +106,10 @@ def test_texts_that_do_not_serve(run_script, tmp_path):
 
 
 def test_fractions_that_leave_nothing(run_script, text_file):
-    check(run_script(train_text.main, "--txt_file", text_file, "--val_fraction", 0.6, "--test_fraction", 0.6), "leave")
+    for main in (train_text.main, numpy_rnn.main, compressors.main):
+        for val, test in ((0.6, 0.6), (1, 0)):
+            argv = ["--txt_file", text_file, "--val_fraction", val, "--test_fraction", test]
+            check(run_script(main, *argv), "leave nothing to train on", "below 1 together")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,7 @@ def test_an_output_folder_that_cannot_be_written(run_script, tmp_path, text_file
 def test_sizes_beyond_all_memory(run_script, tmp_path, text_file):
     for main, argv in (
         (part1.main, ["--batch_size", "1e12"]),
+        (part1.main, ["--input_length", "1e8"]),
         (train_text.main, ["--txt_file", text_file, "--lstm_num_hidden", "1e7"]),
     ):
         check(run_script(main, *argv, "--summary_path", tmp_path), "not enough memory")
@@ -182,6 +187,30 @@ def test_other_settings_never_take_the_place_of_the_measured_results(run_script,
     check(run_script(main, *argv, Path("..") / target.relative_to(ROOT)), "not the report's results")
     check(run_script(main, *argv[:-1]), "not the report's results")
     assert before == {path: path.read_bytes() for path in RESULTS.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("main", "argv", "flag"),
+    [
+        (gradients.main, ["--check"], "--to"),
+        (gradient_flow.main, [], "--to"),
+        (learnability.main, ["--quick"], "--to"),
+        (part3_benchmark.main, [], "--to"),
+        (evaluate.main, ["--checkpoint", "none", "--txt_file", "none"], "--json"),
+        (compressors.main, ["--txt_file", "none"], "--json"),
+        (numpy_ablations.main, ["--txt_file", "none"], "--to"),
+    ],
+    ids=lambda value: getattr(value, "__module__", None),
+)
+def test_where_results_cannot_go_is_told_before_the_work(run_script, text_file, main, argv, flag):
+    before = text_file.read_bytes()
+    check(run_script(main, *argv, flag, text_file / "results.json"), "results.json", flag)
+    check(run_script(main, *argv, flag, text_file), text_file, flag)  # a book is no result
+    assert text_file.read_bytes() == before
+
+
+def test_an_empty_folder_name(run_script):
+    check(run_script(part1.main, "--summary_path", ""), "--summary_path is empty")
 
 
 @pytest.mark.parametrize("main", [sweep.main, experiments.main])

@@ -7,16 +7,14 @@ from common.cli import UserError
 COLUMNS = ["cell", "seed", "accuracy"]
 
 
-def test_what_is_not_here_is_kept_and_what_is_no_cell_goes_unless_it_is_wanted(tmp_path):
+def test_what_is_not_here_is_kept_and_so_is_what_is_no_cell(tmp_path):
     path = tmp_path / "new" / "table.csv"
     write_cells(path, COLUMNS, {("RNN", 1): [["RNN", 1, 0.5], ["RNN", 1, 0.6]], ("LSTM", None): [["LSTM", None, 1]]})
     assert path.read_text() == "cell,seed,accuracy\nRNN,1,0.5\nRNN,1,0.6\nLSTM,,1\n"
-    write_cells(path, COLUMNS, {("LSTM", None): None, ("RNN", 1): None, ("RNN", 2): [["RNN", 2, 0.7]]})
+    assert not write_cells(path, COLUMNS, {("LSTM", None): None, ("RNN", 1): None, ("RNN", 2): [["RNN", 2, 0.7]]})
     assert path.read_text() == "cell,seed,accuracy\nLSTM,,1\nRNN,1,0.5\nRNN,1,0.6\nRNN,2,0.7\n"
-    write_cells(path, COLUMNS, {("RNN", 3): [["RNN", 3, 0.8]], ("RNN", 2): None}, keep_others=True)
+    assert write_cells(path, COLUMNS, {("RNN", 3): [["RNN", 3, 0.8]], ("RNN", 2): None}) == 3
     assert path.read_text() == "cell,seed,accuracy\nRNN,3,0.8\nRNN,2,0.7\nLSTM,,1\nRNN,1,0.5\nRNN,1,0.6\n"
-    write_cells(path, COLUMNS, {("RNN", 2): None, ("RNN", 3): None})
-    assert path.read_text() == "cell,seed,accuracy\nRNN,2,0.7\nRNN,3,0.8\n"
 
 
 @pytest.mark.parametrize("content", [b"dear diary\n", b"cell,seed,accuracy,date\n", b"\xff\xfe\x00", b""])

@@ -113,6 +113,14 @@ def test_a_required_flag_of_a_command_with_a_typing_mistake(capsys):
     assert "did you mean --txt_file?" in capsys.readouterr().err
 
 
+def test_a_flag_with_a_typing_mistake_whose_value_is_taken_for_a_command(capsys):
+    parser = cli.Parser(prog="x.py")
+    parser.add_argument("what", choices=["train", "report"])
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--misspelt", "3"])
+    assert "unknown argument --misspelt" in capsys.readouterr().err
+
+
 def raise_(error):
     raise error
 
@@ -191,6 +199,14 @@ def test_bad_checkpoints(tmp_path):
     torch.save({"kind": "part1", "format": FORMAT + 1, "config": {}, "model": {}}, path)
     with pytest.raises(UserError, match="newer"):
         load_checkpoint(path, "part1")
+    best = tmp_path / "best.pt"
+    best.write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match=f"damaged or not a checkpoint; use {path}"):
+        load_checkpoint(best, "part1")
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "checkpoint.npz").touch()
+    with pytest.raises(UserError, match=r"a run of numpy_rnn\.py"):
+        load_checkpoint(tmp_path / "numpy", "part3")
 
 
 def test_a_run_saved_on_a_gpu_resumes_where_there_is_none(monkeypatch):

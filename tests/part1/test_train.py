@@ -78,6 +78,12 @@ def test_a_run_never_writes_into_a_folder_that_exists(tiny):
     assert (first / "metrics.csv").read_bytes() == before
 
 
+def test_lengths_that_are_not_begun_when_a_signal_comes_are_named(run_script, monkeypatch, tmp_path):
+    monkeypatch.setattr(train, "train", lambda *_: (tmp_path, 143))
+    status, out, _ = run_script(train.main, "--input_length", 5, 50, 20)
+    assert status == 143 and out == "not begun: --input_length 50 20\n"
+
+
 def test_the_same_command_gives_the_same_numbers(tiny):
     a, b = tiny(), tiny()
     assert same(weights(a), weights(b))

@@ -165,6 +165,7 @@ def test_a_book_without_quotes(run_script, tmp_path):
     ("argv", "word"),
     [
         (["--page", "."], "is a folder"),
+        (["--page", "book.txt"], "is no page"),
         (["--txt_file", "missing.txt"], "missing.txt"),
         (["--length", 0], "--length"),
         (["--checkpoint", "nowhere"], "nowhere"),
@@ -172,9 +173,11 @@ def test_a_book_without_quotes(run_script, tmp_path):
 )
 def test_what_does_not_serve_is_one_line(run_folder, run_script, tmp_path, monkeypatch, argv, word):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_text(TALE)
     paths = ["--output", "a.json", "--page", "p.html", "--figures", "figures"]
     status, out, err = run_script(activations.main, "--checkpoint", run_folder, *paths, *argv)
     assert status == 2 and err.count("\n") == 1 and word in err and out == ""
+    assert (tmp_path / "book.txt").read_text() == TALE
 
 
 def test_nothing_held_out(run_script, tmp_path):

@@ -23,6 +23,13 @@ def test_benchmark_in_tiny_form(tmp_path, run_script, text_file):
     assert found["training"]["updates"] == 3 and found["machine"]["processor"]
 
 
+def test_a_signal_ends_it(text_file, monkeypatch):
+    monkeypatch.setattr(benchmark.train_text, "main", lambda argv: 130)
+    with pytest.raises(SystemExit) as stop:
+        benchmark.time_of_run(str(text_file), 3)
+    assert stop.value.code == 130
+
+
 def test_a_bare_update_trains(text_file):
     config = benchmark.flags.parser().parse_args(["--txt_file", str(text_file), "--lstm_num_hidden", "8"])
     update, parameters = benchmark.bare_update(config, 20)

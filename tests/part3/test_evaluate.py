@@ -177,7 +177,7 @@ def test_characters_that_the_checkpoint_does_not_know(run_folder, run_script, tm
         (["--warm_up", -1], "--warm_up"),
         (["--txt_file", "missing.txt"], "missing.txt"),
         (["--checkpoint", "missing"], "missing"),
-        (["--json", "/no/such/folder/out.json"], "/no/such/folder"),
+        (["--json", "/dev/null/folder/out.json"], "/dev/null/folder"),
     ],
 )
 def test_one_line_for_what_does_not_serve(run_folder, run_script, text_file, flags, word):

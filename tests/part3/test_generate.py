@@ -237,6 +237,21 @@ def test_output(generated, prompt_file, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"out.txt", "prompts.txt"}
 
 
+def test_an_output_that_would_take_something_away(attempt, run_folder, prompt_file, tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("The king said")
+    for output, argv, words in (
+        (run_folder / "best.pt", [], "no text"),
+        (prompt_file, ["--prompt_file", prompt_file], "--output and --prompt_file are the same file"),
+        (book, ["--prompt", "The", "--true_continuation", book], "--output and --true_continuation are the same file"),
+        (book / "text.txt", [], "cannot write"),
+    ):
+        before = output.read_bytes() if output.exists() else None
+        status, _, err = attempt("--output", output, *argv)
+        assert status == 2 and words in err and err.count("\n") == 1
+        assert before is None or output.read_bytes() == before
+
+
 def test_it_prints_as_it_goes(attempt, monkeypatch):
     written, flushes = [], []
     original, flush = sys.stdout.write, sys.stdout.flush

@@ -248,7 +248,7 @@ def test_a_signal_saves_and_leaves_and_the_resumed_run_equals_the_uninterrupted(
     rest = process.stdout.read()
     assert process.wait(timeout=60) == 128 + number
     (folder,) = (tmp_path / "stopped").iterdir()
-    assert f"--resume {folder}" in rest
+    assert f"numpy_rnn.py --resume {folder}" in rest
     subprocess.run([*words[:2], "--resume", folder], check=True, capture_output=True, cwd=tmp_path)
     assert same(arrays(whole), arrays(folder)) and same(arrays(whole, "best.npz"), arrays(folder, "best.npz"))
     assert rows(whole) == rows(folder)
