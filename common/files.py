@@ -72,7 +72,7 @@ def refuse_unwritable(path, flag):
         if not path.is_char_device():
             tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another path with {flag}") from None
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another {flag}") from None
 
 
 def write_json(path, content):

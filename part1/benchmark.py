@@ -229,7 +229,6 @@ def main(argv=None):
     cells = measure_sweep(4, 2 * config.updates)
     print(f"sweep.py: two workers do {cells['cells_per_hour_ratio']:.2f} times the cells of one")
     result = dict(rows=rows, operations=measure_operations(config.rounds), train=trains, sweep=cells)
-    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     save_both(draw_speed(result), config.figure)
     print(f"see {config.to} and {config.figure}")

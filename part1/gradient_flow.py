@@ -34,7 +34,6 @@ from tqdm import tqdm
 
 from common import cli
 from common.cells import refuse_measured
-from common.cli import UserError
 from common.files import refuse_another_file, replacing
 from common.machine import today, versions
 from common.training import OPTIMIZERS, clip_gradient
@@ -180,10 +179,6 @@ def main(argv=None):
     refuse_another_file(config.to, "--to")
     cli.set_threads(config)
     path = Path(config.to)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UserError(f"cannot make the folder {path.parent}: {problem.strerror}; choose another --to") from None
     # What part 1's loop pieces ask of a configuration.
     fixed = dict(batch_size=128, input_dim=NUM_DIGITS, max_norm=10.0, curriculum=1.1, eval_every=100, device="cpu")
     fixed |= dict(no_early_stop=False, max_minutes=None)

@@ -103,7 +103,6 @@ def main(argv=None):
             f"no network in {config.summary_path} has solved T = {config.trained_length};"
             f" train some: python part1/sweep.py --input_length {config.trained_length} --init latch --input_dim 10"
         )
-    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     about = {"digits": digits[0].int().tolist(), "test_size": len(digits), "versions": versions(), "date": today()}
     with replacing(Path(config.to)) as f:
         json.dump({**about, "networks": networks}, f)  # on one line: nobody reads so many numbers

@@ -203,7 +203,6 @@ def main(argv=None):
     if config.quick:
         config.train_steps, config.batches, config.thin, config.seeds = 20, 2, 10, config.seeds[:1]
         config.every, starts = 5, (STARTS[0], STARTS[-1])
-    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     results = {"paths": paths(config.seeds, starts, config), "gradients": gradients(config.seeds, config)}
     seconds = time.perf_counter() - began

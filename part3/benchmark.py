@@ -226,7 +226,6 @@ def main(argv=None):
     for row in generating:
         print(said.format(**row))
     result = dict(training=training, memory=memory, start=start, reading=reading, generating=generating)
-    Path(config.to).parent.mkdir(parents=True, exist_ok=True)
     write_json(Path(config.to), {**result, "machine": machine(), "date": today()})
     print(f"see {config.to}")
     return 0
