@@ -116,12 +116,10 @@ def refuse_lost(config):
         path = getattr(config, flag)
         if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
             raise UserError(f"--output and --{flag} are the same file; choose another --output")
-    try:
-        text = not output.is_file() or b"\0" not in output.read_bytes()[:1000]
-    except OSError:
-        text = True
-    if not text:
-        raise UserError(f"{output} is there and is no text; move it away or choose another --output")
+    if output.is_file():
+        with open(output, "rb") as f:
+            if b"\0" in f.read(1000):
+                raise UserError(f"{output} is there and is no text; move it away or choose another --output")
 
 
 class Writer(Finisher):

@@ -20,8 +20,11 @@ def settle_outputs(config, name, ending=".json"):
     if config.output is None:
         config.output = best_of(first).parent / f"{name}{ending}"
         load_checkpoint(best_of(first), "part3")  # a run that is not there gets no folder
-    (refuse_another_file if ending == ".json" else refuse_folder)(config.output, "--output")
-    refuse_unwritable(config.output, "--output")
+    if ending == ".json":
+        refuse_another_file(config.output, "--output")
+    else:
+        refuse_folder(config.output)
+        refuse_unwritable(config.output, "--output")
     config.figures = Path(getattr(config, "figures", None) or Path(config.output).parent)
     config.figures.mkdir(parents=True, exist_ok=True)
 

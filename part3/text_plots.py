@@ -65,7 +65,7 @@ def draw_training(results):
     shown = [loss for run in runs for loss in run["training_curve"]["loss"][2:] + run["validation_curve"]["loss"]]
     if shown:
         ends = [loss for run in runs for loss in run["validation_curve"]["loss"][-1:]]
-        axes[0, 0].set_ylim(min(shown) - 0.05, max(np.quantile(shown, 0.97), *(end + 0.05 for end in ends)))
+        axes[0, 0].set_ylim(min(shown) - 0.05, max([np.quantile(shown, 0.97), *(end + 0.05 for end in ends)]))
     axes[0, 0].set_ylabel("loss (nats per character)")
     return figure
 

@@ -38,3 +38,10 @@ def test_the_committed_figures_follow_from_the_committed_results(made):
         pytest.skip(f"drawn by another Matplotlib than {matplotlib.__version__}, whose files differ")
     changed = [name for name, pdf in committed.items() if same_version(pdf) and pdf != made[name]]
     assert not changed, "run make figures"
+
+
+def test_the_training_of_a_run_without_validation_is_drawn():
+    run = {"training_curve": {"step": [1, 2, 3, 4], "loss": [3.0, 2.0, 1.9, 1.8]}}
+    run["validation_curve"] = {"step": [], "loss": []}
+    (axis,) = text_plots.draw_training({"runs": {"grimm": run}}).axes
+    assert axis.get_ylim()[0] == pytest.approx(1.75)
