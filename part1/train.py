@@ -184,7 +184,7 @@ def main(argv=None):
 
 def start(config, given, build, kind):
     """Resume a run, or train at every length asked for; returns the exit status."""
-    lengths = config.input_length
+    lengths = list(dict.fromkeys(config.input_length))  # a length given twice is trained once
     config.input_length = lengths[0]
     if config.resume is not None:
         if len(lengths) > 1:

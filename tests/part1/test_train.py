@@ -415,7 +415,7 @@ def test_weights_that_are_not_finite_never_replace_good_ones(tmp_path, run_scrip
 
 
 def test_several_lengths_end_in_a_table_and_a_picture(tmp_path, run_script):
-    status, out, err = run_script(train.main, *TINY, "--input_length", 2, 3, "--summary_path", tmp_path)
+    status, out, err = run_script(train.main, *TINY, "--input_length", 2, 3, 2, "--summary_path", tmp_path)
     assert status == 0, err
     assert len(list(tmp_path.glob("RNN_T*/result.json"))) == 2
     (picture,) = tmp_path.glob("*/accuracy.png")
