@@ -10,7 +10,7 @@ from part1.sweep_results import select
 STYLES = ["-", "--", ":"]
 LEAST_LOSS = 1e-4  # nats: what is below is not drawn
 LINES = ["-", "--", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (8, 2))]  # of networks, told apart in greyscale
-BEFORE = dict(color="grey", linestyle=":", linewidth=0.8)  # training
+BEFORE = dict(linestyle=":", linewidth=0.9)  # training
 
 
 def draw_single_runs(rows):
@@ -78,16 +78,17 @@ def draw_explained(found):
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
         (line,) = above.plot(steps, after["explained"], linestyle=style, label=label)
-        above.plot(steps, before["explained"], **BEFORE)
-        below.plot(ranks, after["singular_values"], color=line.get_color(), linestyle=style)
-        below.plot(ranks, before["singular_values"], **BEFORE)
+        colour = line.get_color()
+        above.plot(steps, before["explained"], color=colour, **BEFORE)
+        below.plot(ranks, after["singular_values"], color=colour, linestyle=style)
+        below.plot(ranks, before["singular_values"], color=colour, **BEFORE)
     above.set(
         xlabel="step t",
-        ylabel="share of the variance\nexplained by the first digit",
+        ylabel="share of variance that\nthe first digit explains",
         xscale="log",
         ylim=(0, 1.05),
     )
     below.set(xlabel="rank", ylabel="singular values of\nW_hh (LSTM: W_gh)", yscale="log")
-    above.plot([], [], label="before training", **BEFORE)
+    above.plot([], [], color="grey", label="before training", **BEFORE)
     figure.legend(*above.get_legend_handles_labels(), fontsize=7, loc="outside lower center", ncols=1)
     return figure
