@@ -118,10 +118,10 @@ def draw_lengths(rows, reservoirs):
     return figure
 
 
-def legends_below(figure, axes):
+def legends_below(figure, axes, ncols=2):
     """A legend for each of the two cells' columns, whose labels have other colours in the other one."""
     for axis, place, cell in zip(axes, ("left", "right"), ("RNN", "LSTM"), strict=True):
-        style = dict(loc=f"outside lower {place}", fontsize=6.5, ncols=2, title=cell, title_fontsize=7)
+        style = dict(loc=f"outside lower {place}", fontsize=6.5, ncols=ncols, title=cell, title_fontsize=7)
         figure.legend(*axis.get_legend_handles_labels(), **style)
 
 

@@ -4,13 +4,13 @@
 import numpy as np
 
 from common.figure import new_figure
+from part1.length_plots import NETWORKS, OTHER, legends_below
 from part1.run_plots import CHANCE
 from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
 LEAST_LOSS = 1e-4  # nats: what is below is not drawn
-LINES = ["-", "--", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (8, 2))]  # of networks, told apart in greyscale
-BEFORE = dict(linestyle=":", linewidth=0.9)  # training
+BEFORE = dict(linestyle=(0, (1, 2)), linewidth=0.9)  # training
 
 
 def draw_single_runs(rows):
@@ -21,7 +21,7 @@ def draw_single_runs(rows):
     settings = {
         "RNN, normal": {f"T = {T}": select(three, init="normal", input_length=T) for T in (5, 10, 20)},
         "RNN, orthogonal": {f"T = {T}": select(three, init="orthogonal", input_length=T) for T in (5, 10, 20)},
-        "Chouliaras's lengths": {
+        "near Chouliaras's lengths": {
             "RNN, T = 15, orthogonal": select(three, input_length=15),
             "LSTM, T = 20, xavier": select(lstm, init="xavier"),
             "LSTM, T = 20, chrono": select(lstm, init="chrono"),
@@ -73,22 +73,23 @@ def draw_traces(found):
 
 def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
-    figure, (above, below) = new_figure(3.5, 4.8, nrows=2)
-    for (label, network), style in zip(found["networks"].items(), LINES, strict=False):
+    figure, axes = new_figure(3.5, 4.4, nrows=2, ncols=2, sharex="row", sharey="row")
+    columns = dict(zip(("RNN", "LSTM"), axes.T, strict=True))
+    for label, network in found["networks"].items():
+        cell, name = label.split(maxsplit=1)
+        above, below = columns[cell]
+        style, _ = NETWORKS.get(name, OTHER)
         before, after = network["before"], network["after"]
         steps, ranks = range(1, len(after["explained"]) + 1), range(1, len(after["singular_values"]) + 1)
-        (line,) = above.plot(steps, after["explained"], linestyle=style, label=label)
-        colour = line.get_color()
-        above.plot(steps, before["explained"], color=colour, **BEFORE)
-        below.plot(ranks, after["singular_values"], color=colour, linestyle=style)
-        below.plot(ranks, before["singular_values"], color=colour, **BEFORE)
-    above.set(
-        xlabel="step t",
-        ylabel="share of variance that\nthe first digit explains",
-        xscale="log",
-        ylim=(0, 1.05),
-    )
-    below.set(xlabel="rank", ylabel="singular values of\nW_hh (LSTM: W_gh)", yscale="log")
-    above.plot([], [], color="grey", label="before training", **BEFORE)
-    figure.legend(*above.get_legend_handles_labels(), fontsize=7, loc="outside lower center", ncols=1)
+        above.plot(steps, after["explained"], label=name, **style)
+        above.plot(steps, before["explained"], **style | BEFORE)
+        below.plot(ranks, after["singular_values"], **style)
+        below.plot(ranks, before["singular_values"], **style | BEFORE)
+    for (above, below), cell, weights in zip(axes.T, ("RNN", "LSTM"), ("W_hh", "W_gh"), strict=True):
+        above.plot([], [], color="grey", label="before training", **BEFORE)
+        above.set(title=cell, xlabel="step t", xscale="log", ylim=(0, 1.05))
+        below.set(title=weights, xlabel="rank", yscale="log")
+    axes[0, 0].set_ylabel("share of variance that\nthe first digit explains")
+    axes[1, 0].set_ylabel("singular values")
+    legends_below(figure, axes[0], ncols=1)
     return figure

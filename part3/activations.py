@@ -29,12 +29,12 @@ import json
 
 import numpy as np
 import torch
-from matplotlib.colors import LinearSegmentedColormap
 
 from common import cli
 from common.cli import UserError
-from common.figure import new_figure, save_both
+from common.figure import save_both
 from common.files import refuse_unwritable, replacing, write_json
+from part3.activation_plots import draw_activations
 from part3.markup import beginnings
 from part3.outputs import refuse_folder, settle_outputs
 from part3.trained import facts, load_run
@@ -43,8 +43,7 @@ TEMPLATE = Path(__file__).with_name("activations.html")
 CELLS = 3  # of each feature that are kept
 ROWS, WARM_UP = 50, 200  # pieces of the text that are read side by side, and characters read before each
 CLOSING = {"“": "”", "‘": "’", "«": "»", '"': '"'}
-COLUMNS, LINES = 72, 9  # of the picture
-SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#e69050"])  # as the page has them on white
+COLUMNS, LINES = 72, 6  # of the picture
 
 
 def inside_quotes(text):
@@ -145,15 +144,19 @@ def column(cell, H):
     return (cell["layer"] - 1) * H + cell["unit"] - 1
 
 
-def page(run, found, activations, text):
-    """The page: the template with the text and the cells' values, tanh(c) in hundredths, as data.
+def with_values(found, activations, H):
+    """The cells found, each with its tanh(c) of the characters shown, in hundredths."""
+    return [{**cell, "values": np.rint(100 * activations[:, column(cell, H)]).astype(int).tolist()} for cell in found]
+
+
+def page(run, cells, text):
+    """The page: the template with the text and the cells' values as data.
 
     The data stand in a <script>, where "<" could end it: it is written as \\u003c. The page puts the text in as text.
     """
-    H = run.config["lstm_num_hidden"]
-    cells = [{**cell, "values": np.rint(100 * activations[:, column(cell, H)]).astype(int).tolist()} for cell in found]
-    about = f"{run.about['book']}, {run.config['lstm_num_layers']} × {H} units, update {run.about['step']:,}"
-    data = json.dumps({"about": about, "text": text, "cells": cells}, ensure_ascii=False, separators=(",", ":"))
+    about = f"{run.about['book']}, {run.config['lstm_num_layers']} × {run.config['lstm_num_hidden']} units"
+    data = {"about": f"{about}, update {run.about['step']:,}", "text": text, "cells": cells}
+    data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/", data.replace("<", "\\u003c"))
 
 
@@ -177,31 +180,18 @@ def telling(lines, inside):
     return lines[first : first + LINES]
 
 
-def draw(run, found, activations, text):
-    """The same lines once for each feature, coloured by its best cell."""
-    best = [next(cell for cell in found if cell["feature"] == feature) for feature in dict.fromkeys(names(found))]
-    figure, axes = new_figure(7.2, 1.75 * len(best), nrows=len(best), squeeze=False)
+def pictured(cells, text):
+    """What the picture shows: some lines, and of each feature's best cell its values there.
+
+    Args:
+        cells: [{feature, layer, unit, validation, test, values}] as of with_values.
+    """
     lines = telling(lines_of(text, COLUMNS, len(text)), inside_quotes(text))
-    for axis, cell in zip(axes[:, 0], best, strict=True):
-        values = activations[:, column(cell, run.config["lstm_num_hidden"])]
-        grid = np.full((len(lines), COLUMNS), np.nan)
-        for row, (start, end) in enumerate(lines):
-            grid[row, : end - start] = values[start:end]
-            for place in range(start, end):
-                axis.text(place - start, row, text[place], ha="center", va="center", fontsize=6, family="monospace")
-        image = axis.imshow(grid, cmap=SHADES, aspect="auto", vmin=-1, vmax=1)
-        axis.set_title(
-            f"{cell['feature']}: layer {cell['layer']}, cell {cell['unit']}, r = {cell['test']:+.2f} (test part)",
-            fontsize=8,
-            loc="left",
-        )
-        axis.set_axis_off()
-        figure.colorbar(image, ax=axis, label="tanh(c)", pad=0.01)
-    return figure
-
-
-def names(found):
-    return [cell["feature"] for cell in found]
+    best = {}
+    for cell in cells:  # of a feature the best one comes first
+        best.setdefault(cell["feature"], cell)
+    shown = [{**cell, "values": [cell["values"][start:end] for start, end in lines]} for cell in best.values()]
+    return {"lines": [text[start:end] for start, end in lines], "cells": shown}
 
 
 def parser():
@@ -235,11 +225,13 @@ def main(argv=None):
         )
     start = passage(text, config.length)
     shown = slice(start, start + config.length)
-    write_json(config.output, {**facts(), "run": run.name, **run.about, "shown_from": start, "cells": found})
+    cells = with_values(found, activations[shown], run.config["lstm_num_hidden"])
+    results = {"shown_from": start, "cells": found, "picture": pictured(cells, text[shown])}
+    write_json(config.output, {**facts(), "run": run.name, **run.about, **results})
     with replacing(config.page) as f:
-        f.write(page(run, found, activations[shown], text[shown]))
+        f.write(page(run, cells, text[shown]))
     figure = config.figures / "activations.png"
-    save_both(draw(run, found, activations[shown], text[shown]), figure)
+    save_both(draw_activations(results), figure)
     print(f"see {config.page}, {figure} and {config.output}")
     return 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of what the text models show, from the files that experiments.py, temperature.py and novelty.py wrote.
+"""Figures of what the text models show, from the files that experiments.py, temperature.py and so on wrote.
 
 python part3/text_plots.py
 """
@@ -18,6 +18,7 @@ from common import cli
 from common.cli import UserError
 from common.figure import new_figure, save_both
 from common.run import read_json
+from part3.activation_plots import draw_activations
 from part3.temperature_plots import draw_novelty, draw_temperature
 
 TITLES = {
@@ -129,6 +130,7 @@ FIGURES = {  # figure: (file of results, how it is drawn)
     "text_memory": ("memory", draw_memory),
     "temperature": ("temperature", draw_temperature),
     "novelty": ("novelty", draw_novelty),
+    "activations": ("activations", draw_activations),
 }
 
 

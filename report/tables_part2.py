@@ -128,9 +128,9 @@ def adding(results):
     target, steps = setting(rows[0]["target"]), count(rows[0]["train_steps"])
     caption = (
         f"The adding problem over $T = {rows[0]['input_length']}$: squared error on {count(rows[0]['test_size'])}"
-        f" held-out sequences for each seed (to answer one always costs {decimals(rows[0]['baseline'], 4)}), and the"
-        f" median of the updates (seeds) after which it is below {setting(LEARNED)} in validation; at most {steps}"
-        f" updates, or until three evaluations in a row are below {target}."
+        f" held-out sequences for each seed (always answering 1 costs {decimals(rows[0]['baseline'], 4)}), and the"
+        f" median of the updates (seeds) after which it is first below {setting(LEARNED)} in validation; at most"
+        f" {steps} updates, or until three evaluations in a row are below {target}."
     )
     header = ["", *(f"seed {seed}" for seed in seeds), f"below {setting(LEARNED)}"]
     made = table(
@@ -202,7 +202,7 @@ def learnability(results):
     header = ["learned, from (right)", "assignment: " + of_each[0], *of_each[1:], "phased: " + of_each[0], *of_each[1:]]
     caption = (
         f"Question 2.3 measured: where each parameter ends after {count(found['config']['train_steps'])} updates"
-        f" (median of {len(found['config']['seeds'])} seeds), how many seeds end near the right values (all of them),"
+        f" (median of {len(found['config']['seeds'])} seeds), how many seeds end with every value near the right one,"
         " and the mean accuracy (the best possible:"
         f" {decimals(found['task']['best_accuracy'], 3)}). The phased cell's gate leaks, the assignment's does not."
     )

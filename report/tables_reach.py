@@ -21,7 +21,7 @@ def reach(results):
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.29), *cells])
+            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.255), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
             for T, of_T in of_length.items():
                 values |= in_words(f"{name}.{T}", of_T)
@@ -47,7 +47,8 @@ def transfer(results):
     rows = [row for row in read_results(results / "part1" / "transfer.csv") if row["solved_at"]]
     longest = select(rows, test_length=max(row["test_length"] for row in rows))
     values = {"transfer.tested": count(rows[0]["test_size"])}
-    for label, name in (("chrono", "chrono"), ("chrono + curriculum", "chrono.curriculum")):
+    names = {"chrono": "chrono", "chrono, rate 0.03": "chrono.higher", "chrono + curriculum": "chrono.curriculum"}
+    for label, name in names.items():
         chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
         values[f"transfer.lstm.{name}"] = decimals(median(chosen), 3)
     at_high_rate = [row["accuracy"] for row in longest if network_label(row) == "chrono, rate 0.1"]
