@@ -73,7 +73,7 @@ def draw_traces(found):
 
 def draw_explained(found):
     """What h(t) knows of the first digit, before training and after it; and the singular values of W_hh."""
-    figure, axes = new_figure(3.5, 4.4, nrows=2, ncols=2, sharex="row", sharey="row")
+    figure, axes = new_figure(3.5, 4.0, nrows=2, ncols=2, sharex="row", sharey="row")
     columns = dict(zip(("RNN", "LSTM"), axes.T, strict=True))
     for label, network in found["networks"].items():
         cell, name = label.split(maxsplit=1)
