@@ -21,12 +21,15 @@ def reach(results):
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
             cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
-            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.255), *cells])
+            body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.262), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
             for T, of_T in of_length.items():
                 values |= in_words(f"{name}.{T}", of_T)
             values[f"{name}.rate"] = setting(rate)
             solved = [T for T, of_T in of_length.items() if any(row["solved_at"] for row in of_T)]
+            bests = [row["best_accuracy"] for row in group if row["solved_at"] is None]
+            if bests:
+                values[f"{name}.unsolved.best"] = decimals(min(bests), 3)
             if solved:
                 values[f"{name}.longest"] = count(max(solved))
                 values |= in_words(f"{name}.longest", of_length[max(solved)])
