@@ -97,6 +97,17 @@ def test_passage_and_lines():
     assert lines_of("abcd\nef", 4, 9) == [(0, 4), (5, 7)] and lines_of("ab\ncd\nef", 4, 2) == [(0, 2), (3, 5)]
 
 
+def test_the_picture_has_the_best_cell_of_each_feature():
+    names = ["inside quotes", "inside quotes", "place in the line"]
+    cells = [{"feature": name, "unit": unit, "values": [unit, 2, 3, 4, 5]} for unit, name in enumerate(names)]
+    picture = activations.pictured(cells, "ab\ncd")
+    assert picture["lines"] == ["ab", "cd"]
+    assert [(cell["unit"], cell["values"]) for cell in picture["cells"]] == [
+        (0, [[0, 2], [4, 5]]),
+        (2, [[2, 2], [4, 5]]),
+    ]
+
+
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("activations")
@@ -144,6 +155,7 @@ def test_the_whole(run_folder, run_script, tmp_path):
         "cells"
     ]
     assert all(len(cell["values"]) == 90 for cell in data["cells"])
+    assert activations.pictured(data["cells"], data["text"]) == results["picture"]
     run = load_run(run_folder, "cpu")
     states = cell_states(run.model, run.data.test, "cpu")
     cell, start = data["cells"][0], results["shown_from"]
