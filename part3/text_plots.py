@@ -150,8 +150,12 @@ def main(argv=None):
         raise UserError(f"no results in {results}; make them with: python part3/experiments.py report")
     to.mkdir(parents=True, exist_ok=True)
     for name, (file, draw) in there.items():
-        save_both(draw(read_json(file)), to / f"{name}.png")
-        print(to / f"{name}.png")
+        try:
+            figure = draw(read_json(file))
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+            raise UserError(f"{file} is damaged or of another program; make it anew") from None
+        save_both(figure, to / f"{name}.png")
+        print(f"see {to / name}.png")
     return 0
 
 

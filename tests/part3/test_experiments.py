@@ -326,3 +326,10 @@ def test_thinned():
 def test_no_results_no_figures(run_script, tmp_path):
     status, _, err = run_script(text_plots.main, "--results", tmp_path, "--to", tmp_path / "f")
     assert status == 2 and err.count("\n") == 1 and "experiments.py report" in err and not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"picture": {"lines": [], "cells": []}}', "{", "[]"])
+def test_damaged_results_are_one_line(run_script, tmp_path, content):
+    (tmp_path / "activations.json").write_text(content)
+    status, _, err = run_script(text_plots.main, "--results", tmp_path, "--to", tmp_path / "f")
+    assert status == 2 and err.count("\n") == 1 and "activations.json" in err and "make it anew" in err
