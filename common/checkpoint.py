@@ -37,11 +37,11 @@ def load_checkpoint(path, kind):
         remedy = "its folder has a run of numpy_rnn.py, which alone reads it" if numpy else "is it the right path?"
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}; {remedy}") from None
     try:
-        broken = zipfile.ZipFile(io.BytesIO(raw)).testzip()  # torch.load does not look at the checksums
-        checkpoint = None if broken else torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
-    except Exception:  # which one it is depends on where the file is damaged
-        broken = True
-    if broken:
+        whole = is_whole(io.BytesIO(raw))
+        checkpoint = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True) if whole else None
+    except Exception:  # it is not torch's
+        checkpoint = None
+    if checkpoint is None:
         raise UserError(f"{path} is damaged or not a checkpoint; {instead_of(path)}")
     if not isinstance(checkpoint, dict) or checkpoint.get("kind") != kind:
         raise UserError(f"{path} is not a checkpoint of {kind}; give one that its own train script wrote")
@@ -57,8 +57,17 @@ def load_checkpoint(path, kind):
 def instead_of(path):
     """What to do where a checkpoint does not serve: use the other one of its folder, if there is one."""
     others = [path.with_name(name) for name in ("best.pt", "checkpoint.pt") if name != path.name]
-    there = next((other for other in others if other.exists()), None)
+    there = next((other for other in others if is_whole(other)), None)
     return f"use {there}, beside it" if there else "use another, or begin a new run"
+
+
+def is_whole(file):
+    """Whether a path or an open file is an archive whose checksums are right: torch.load does not look at them."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except Exception:  # which one it is depends on where the file is damaged
+        return False
 
 
 @contextmanager

@@ -101,7 +101,8 @@ def train(config, folder=None, checkpoint=None, build=None, kind="part1"):
             if step % config.print_every == 0:
                 accuracy = accuracy.item()
                 run.log(step, loss=loss.item(), accuracy=accuracy, gradient_norm=gradient_norm.item())
-                tqdm.write(log_line(step, config, time.perf_counter() - began, accuracy, loss.item()))
+                line = log_line(step, config, time.perf_counter() - began, accuracy, loss.item())
+                tqdm.write(f"{line}, T = {digits.shape[1]}" if config.curriculum else line)
             standing.seconds += time.perf_counter() - began
             if due(step, config):
                 check_weights(model, step)

@@ -18,7 +18,7 @@ from common.files import replacing
 
 PACKED = ("part1", "part2", "part3", "common", "report", "assets", "jobs", "tests")
 ENDINGS = {".py", ".md", ".txt", ".toml", ".tex", ".sty", ".pdf", ".png", ".json", ".csv", ".html", ".sbatch", ".sh"}
-LEFT_OUT = {"__pycache__", "books", "logs"}  # the books are downloaded, and too large
+LEFT_OUT = {"__pycache__", "books", "logs", "tiny.csv"}  # downloaded and too large, or left by trying out
 TOP = ("README.md", "requirements.txt", "pyproject.toml", "Makefile", "LICENSE")
 
 
@@ -39,6 +39,8 @@ def pack(root, name, to):
     Raises:
         UserError: there is no report yet, or the name is no file's name.
     """
+    if not name:
+        raise UserError("give your last name: make submission NAME=lastname")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise UserError(f"NAME={name} is to be a last name: letters, digits, - and _")
     if not (root / "report" / "report.pdf").exists():

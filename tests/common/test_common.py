@@ -203,6 +203,9 @@ def test_bad_checkpoints(tmp_path):
     best.write_bytes(b"not a checkpoint")
     with pytest.raises(UserError, match=f"damaged or not a checkpoint; use {path}"):
         load_checkpoint(best, "part1")
+    path.write_bytes(path.read_bytes()[:-50])  # neither of the two is whole
+    with pytest.raises(UserError, match="damaged or not a checkpoint; use another, or begin a new run"):
+        load_checkpoint(best, "part1")
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "checkpoint.npz").touch()
     with pytest.raises(UserError, match=r"a run of numpy_rnn\.py"):

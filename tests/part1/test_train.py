@@ -433,6 +433,12 @@ def test_the_log_line_is_the_templates(tmp_path, run_script):
     assert re.search(pattern, out)
 
 
+def test_a_curriculum_logs_the_length_that_it_has_come_to(tmp_path, run_script):
+    argv = [*TINY, "--input_length", 8, "--curriculum", 1.5, "--summary_path", tmp_path]
+    _, out, _ = run_script(train.main, *argv)
+    assert re.search(r"Train Step 0002/0006, .*, Loss = \d+\.\d{3}, T = 5\n", out)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, run_script):
     argv = [*TINY, "--summary_path", tmp_path, "--optimizer", "sgd", "--eval_every", 1, "--train_steps", 50]
     status, _, err = run_script(train.main, *argv, "--learning_rate", 1e38, "--max_norm", 1e38)
