@@ -25,7 +25,7 @@ from common.cli import UserError
 from common.run import read_json, read_table
 from common.training import NotFinite
 from part1 import flags, train
-from part1.grids import GRIDS, WITH_CURVES
+from part1.grids import GRIDS, TRIAL, WITH_CURVES
 
 RESULTS = Path(__file__).resolve().parents[1] / "report" / "results" / "part1"
 VARIED = (
@@ -163,7 +163,8 @@ def parser():
     workers.add_flags(p)
     p.add_argument("--summary_path", default="./summaries/sweep", help="where the cells' run folders are")
     p.add_argument(
-        "--table", help="the table of results; by default report/results/part1/GRID.csv, or table.csv in --summary_path"
+        "--table",
+        help="the results; by default report/results/part1/GRID.csv, else (tiny, too) table.csv in --summary_path",
     )
     return p
 
@@ -176,7 +177,7 @@ def main(argv=None):
     workers.refuse_task(config)
     grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
     folder = Path(config.summary_path)
-    measured = RESULTS / f"{config.grid}.csv" if config.grid else None
+    measured = RESULTS / f"{config.grid}.csv" if config.grid not in (None, TRIAL) else None
     table = Path(config.table or measured or folder / "table.csv")
     if not config.dry_run:
         refuse_table(table, measured, config)

@@ -18,7 +18,7 @@ from common.files import replacing
 
 PACKED = ("part1", "part2", "part3", "common", "report", "assets", "jobs", "tests")
 ENDINGS = {".py", ".md", ".txt", ".toml", ".tex", ".sty", ".pdf", ".png", ".json", ".csv", ".html", ".sbatch", ".sh"}
-LEFT_OUT = {"__pycache__", "books", "logs", "tiny.csv"}  # downloaded and too large, or left by trying out
+LEFT_OUT = {"__pycache__", "books", "logs"}  # the books are downloaded, and too large
 TOP = ("README.md", "requirements.txt", "pyproject.toml", "Makefile", "LICENSE")
 
 

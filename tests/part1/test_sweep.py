@@ -314,3 +314,10 @@ def test_curves_of_another_machine_are_kept(run_script, tmp_path, monkeypatch):
     argv += ["--summary_path", tmp_path / "here", "--task_id", 1, "--num_tasks", 2]
     assert run_script(sweep.main, *argv)[0] == 0
     assert table(tmp_path / "curves_curves.csv") == before and {row["input_length"] for row in before} == {"2", "3"}
+
+
+def test_the_trial_leaves_the_measured_tables_alone(run_script, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "RESULTS", tmp_path / "results")
+    status, out, _ = run_script(sweep.main, "--grid", "tiny", "--summary_path", tmp_path / "cells")
+    assert status == 0 and "6 of 6" in out and not (tmp_path / "results").exists()
+    assert len((tmp_path / "cells" / "table.csv").read_text().splitlines()) == 7
