@@ -46,7 +46,7 @@ figures: $(READY) ## every figure and number, from the results in report/results
 report: figures ## report/report.pdf, where TeX is installed
 	@command -v latexmk >/dev/null || \
 		{ echo "latexmk is missing: on Debian and Ubuntu, apt install latexmk texlive-latex-extra lmodern"; exit 1; }
-	cd report && latexmk -pdf -usepretex="\def\sources{$$(../$(BIN)/python sources.py)}" -interaction=nonstopmode \
+	cd report && latexmk -pdf -usepretex="\def\sources{$$($(abspath $(BIN))/python sources.py)}" -interaction=nonstopmode \
 		-halt-on-error report.tex && latexmk -c report.tex
 
 submission: $(READY) ## code and report as NAME_assignment2.zip: make submission NAME=lastname

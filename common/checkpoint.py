@@ -79,6 +79,8 @@ def refuse_misfits():
     """
     try:
         yield
+    except torch.cuda.OutOfMemoryError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
         raise UserError(
             "the checkpoint lacks what this program needs, or does not fit it; start a new run without --resume"
@@ -111,8 +113,10 @@ def settle_config(config, given, checkpoint, may_differ):
     saved = checkpoint["config"]
     for name in sorted(given - {"resume"}):
         if name not in may_differ and getattr(config, name) != saved.get(name):
+            value = getattr(config, name)
+            flag = f"--no_{name}" if value is False else f"--{name}" if value is True else f"--{name} {value}"
             raise UserError(
-                f"--{name} {getattr(config, name)} differs from the saved run's {saved.get(name)};"
+                f"{flag} differs from the saved run's {saved.get(name)};"
                 f" leave it out to resume, or start a new run without --resume"
             )
     kept = {name: getattr(config, name) for name in given & may_differ}

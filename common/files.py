@@ -41,6 +41,11 @@ def replacing(path, mode="w"):
             temporary.unlink()
 
 
+def copy_file(path, to):
+    with replacing(to, "wb") as f:
+        f.write(Path(path).read_bytes())
+
+
 def refuse_another_file(path, flag):
     """Before the work whose results go to `path` as JSON.
 

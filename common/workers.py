@@ -29,6 +29,7 @@ HOW = {"max_minutes", "device", "threads", "print_every", "summary_path"}  # fla
 def add_flags(p):
     """The flags that say which part of a grid is done, and how."""
     p.add_argument("--workers", type=cli.positive_int, default=1, help="cells at once, each with one thread")
+    p.add_argument("--device", type=cli.device, default=cli.default_device(), help="of all: cpu, cuda, cuda:1, ...")
     p.add_argument("--task_id", type=cli.natural, default=0, help="of a job array: this call's share ...")
     p.add_argument("--num_tasks", type=cli.positive_int, default=1, help="... of so many, 0 ... NUM_TASKS - 1")
     p.add_argument("--dry_run", action="store_true", help="print the cells and how each stands, run nothing")

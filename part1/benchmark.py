@@ -198,6 +198,7 @@ def measure_sweep(cells, updates):
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nothing, redirect_stdout(nothing):
             argv = f"--model_type LSTM --input_dim 10 --input_length 20 --train_steps {updates} --no_early_stop true"
+            argv += " --device cpu"
             seeds = [str(seed) for seed in range(cells)]
             began = time.perf_counter()
             sweep.main([*argv.split(), "--seed", *seeds, "--workers", str(workers), "--summary_path", folder])

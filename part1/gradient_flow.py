@@ -56,6 +56,7 @@ NETWORKS = {
     "LSTM forget bias 2": (LSTM, "forget1", 2.0, 1e-3),
     "LSTM chrono": (LSTM, "chrono", None, 1e-3),
 }
+LONGEST = 400  # T at which the linear network of the largest gain still has a gradient in double precision
 GAINS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 
 
@@ -219,7 +220,7 @@ def print_row(row, seconds):
 def parser():
     p = cli.Parser(prog="gradient_flow.py", description="Measure how much of the gradient reaches each step.")
     p.add_argument("--to", default=str(RESULTS), metavar="PATH", help="the JSON file of results")
-    p.add_argument("--input_length", type=cli.whole(2), default=100, metavar="T", help="digits read")
+    p.add_argument("--input_length", type=cli.whole(2, LONGEST), default=100, metavar="T", help="digits read")
     p.add_argument("--num_hidden", type=cli.positive_int, default=128, help="H, hidden units")
     p.add_argument("--train_steps", type=cli.positive_int, default=3_000, help="updates at most, for each network")
     p.add_argument("--threads", type=cli.threads, default=1, help="of the CPU")

@@ -146,8 +146,13 @@ def main(argv=None):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise UserError(f"cannot make the folder {folder}: {problem.strerror}; choose another --to") from None
-    for draw in (draw_rnn, draw_lstm, draw_share, draw_explosion):
-        draw(results, folder)
+    try:
+        for draw in (draw_rnn, draw_lstm, draw_share, draw_explosion):
+            draw(results, folder)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"{config.results} is not complete or of another program; make it anew with python part1/gradient_flow.py"
+        ) from None
     print(f"see {folder / 'gradient_*.png'}")
     return 0
 

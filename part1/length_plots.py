@@ -19,6 +19,7 @@ from part1.sweep_results import (
     share_solved,
 )
 
+UNITS = 128  # of the networks in figures against T
 LENGTH = "inputs T (palindrome T+1)"
 INITS = {  # colour, line and marker of an initialisation, the same in every panel
     "orthogonal": ("#000000", "-", "o"),
@@ -42,7 +43,14 @@ NETWORKS = {  # line and marker of a network_label, the same for both cells
     "latch, rate 0.003": (dict(color="#7f3b08", linestyle="-"), "x"),
 }
 OTHER = (dict(color="#777777", linestyle=(0, (3, 1, 1, 1))), "P")
-GREYS = {"normal": ("x", "-"), "xavier": ("+", "--"), "latch": ("2", "-.")}  # marker and line of the baselines
+GREYS = {  # marker and line of a baseline
+    "normal": ("x", "-"),
+    "xavier": ("+", "--"),
+    "latch": ("2", "-."),
+    "orthogonal": ("1", ":"),
+    "chrono": ("1", ":"),
+    "forget1": ("3", (0, (5, 1))),
+}
 
 
 def draw_seeds(axis, rows, x, y, marker, line):
@@ -86,12 +94,13 @@ def draw_chance(axis):
 
 
 def draw_reservoirs(axis, rows):
-    """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained."""
-    for init, group in grouped(rows, "init").items():
-        marker, linestyle = GREYS.get(init, ("1", ":"))
+    """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained; above the
+    lines, which it may coincide with."""
+    for init, group in grouped(select(rows, num_hidden=UNITS), "init").items():
+        marker, linestyle = GREYS[init]
         x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
         style = dict(color="#aaaaaa", linestyle=linestyle, linewidth=0.7)
-        axis.plot(x, y, marker, label=f"{init}, read-out alone", zorder=1, **style)
+        axis.plot(x, y, marker, label=f"{init}, read-out alone", zorder=2.5, **style)
 
 
 def draw_lengths(rows, reservoirs):
@@ -106,8 +115,8 @@ def draw_lengths(rows, reservoirs):
                 line = draw_line(axis, *points, init, marker, color=colour, linestyle=linestyle)
                 draw_seeds(axis, group, "input_length", "test_accuracy", marker, line)
             shown = {row["init"] for row in select(rows, **panel)}
-            fixed = [row for row in select(reservoirs, **panel) if row["init"] in shown and row["input_length"] <= 50]
-            draw_reservoirs(axis, fixed)
+            fixed = select(reservoirs, **panel)
+            draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] <= 50])
             draw_chance(axis)
             axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}")
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
@@ -188,7 +197,7 @@ def draw_transfer(rows, reservoirs):
         shown = {row["init"] for row in solved}
         draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
         draw_chance(axis)
-        axis.set(title=model_type, xlabel="tested at T", ylim=(0, 1.05))
+        axis.set(title=model_type, xlabel=f"tested at {LENGTH}", ylim=(0, 1.05))
         length_axis(axis, [50, 100, 200, 500, 1000, 2000, 5000, 10000])
     legends_below(figure, axes)
     axes[0].set_ylabel("held-out accuracy")

@@ -4,18 +4,21 @@
 import numpy as np
 
 from common.figure import new_figure
-from part1.length_plots import NETWORKS, OTHER, legends_below
-from part1.run_plots import CHANCE
+from part1.length_plots import NETWORKS, OTHER, UNITS, legends_below
+from part1.run_plots import CHANCE, mean
+from part1.settings_plots import same
 from part1.sweep_results import select
 
 STYLES = ["-", "--", ":"]
+ALONE = dict(color="#aaaaaa", linewidth=0.7)  # where the recurrent weights are fixed
 LEAST_LOSS = 1e-4  # nats: what is below is not drawn
-BEFORE = dict(linestyle=(0, (1, 2)), linewidth=0.9)  # training
+BEFORE = dict(linestyle=(0, (6, 1.5, 1, 1.5, 1, 1.5)), linewidth=0.6)  # training
 
 
-def draw_single_runs(rows):
+def draw_single_runs(rows, reservoirs):
     """Loss and accuracy of training batches over single runs: the RNN at three lengths under two initialisations, and
-    the two settings whose curves Chouliaras shows. Rows are those of curves_curves.csv."""
+    the two settings whose curves Chouliaras shows. Rows are those of curves_curves.csv. Grey, in a curve's own dashes,
+    is what the read-out alone comes to."""
     rows = [row for row in rows if row["loss"] is not None]
     three, lstm = select(rows, model_type="RNN"), select(rows, model_type="LSTM")
     settings = {
@@ -35,6 +38,10 @@ def draw_single_runs(rows):
                 continue
             column[0].plot(steps, smooth([row["accuracy"] for row in group]), linestyle=style, label=label)
             column[1].plot(steps, smooth([row["loss"] for row in group]), linestyle=style)
+            fixed = select(reservoirs, **{**same(group[0]), "num_hidden": UNITS})
+            if fixed:
+                alone = mean([row["test_accuracy"] for row in fixed])
+                column[0].axhline(alone, linestyle=style, **ALONE)
         column[0].axhline(CHANCE, color="grey", linewidth=0.8, label="chance")
         column[0].set_title(title)
         column[1].set(xlabel="update", yscale="log", ylim=(LEAST_LOSS, None))

@@ -30,7 +30,7 @@ FIGURES = {  # name: (who draws it, the results that it needs)
     "learning_rates": (settings_plots.draw_learning_rates, ["learning_rates.csv", BASELINE]),
     "optimizers": (settings_plots.draw_optimizers, ["optimizers.csv", BASELINE]),
     "capacity_clipping": (settings_plots.draw_capacity_and_clipping, ["capacity.csv", "clipping.csv", BASELINE]),
-    "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv"]),
+    "single_runs": (memory_plots.draw_single_runs, ["curves_curves.csv", BASELINE]),
     "traces": (memory_plots.draw_traces, ["traces.json"]),
     "speed": (speed_plots.draw_speed, ["speed.json"]),
     "explained": (memory_plots.draw_explained, ["traces.json"]),

@@ -12,9 +12,10 @@ from matplotlib.ticker import NullLocator
 
 from common.figure import new_figure
 from part1.length_plots import LENGTH, draw_solved, updates_axis
-from part1.run_plots import mean
+from part1.run_plots import CHANCE, mean
 from part1.sweep_results import best_rates, grouped, median_solved, select
 
+AT_CHANCE = f", chance: {CHANCE:.2f}"
 CELLS = {  # marker and line of a cell
     "RNN": ("o", dict(color="#000000", linestyle="-")),
     "LSTM": ("s", dict(color="#0072b2", linestyle="-.")),
@@ -27,6 +28,7 @@ def draw_learning_rates(rows, reservoirs):
     cells = grouped(rows, "model_type", "learning_rate", "input_length")
     models = [model for model in ("RNN", "LSTM") if select(rows, model_type=model)]
     rates = sorted({row["learning_rate"] for row in rows})  # the same rows in both, so that rates can be compared
+    limit = max(row["train_steps"] for row in rows)
     figure, axes = new_figure(3.0 * len(models), 2.7, ncols=len(models), squeeze=False, sharey=True)
     for axis, model_type in zip(axes[0], models, strict=True):
         of_model = select(rows, model_type=model_type)
@@ -37,17 +39,17 @@ def draw_learning_rates(rows, reservoirs):
             solved = [row for row in group if row["solved_at"]]
             if solved:
                 picture[y, x] = math.log10(median_solved(solved))
-            if group:
-                colour = "white" if solved and picture[y, x] < 2.6 else "black"
-                axis.text(x, y, f"{len(solved)}/{len(group)}", ha="center", va="center", fontsize=7, color=colour)
-        image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(5000))
+            colour = "white" if solved and picture[y, x] < 2.6 else "black"
+            said = f"{len(solved)}/{len(group)}" if group else "–"  # not run
+            axis.text(x, y, said, ha="center", va="center", fontsize=7, color=colour)
+        image = axis.imshow(picture, origin="lower", aspect="auto", cmap="viridis", vmin=1, vmax=math.log10(limit))
         axis.set_xticks(range(len(lengths)), [tick(reservoirs, of_model[0], length) for length in lengths], fontsize=7)
         axis.set(title=model_type, xlabel=LENGTH)
         axis.grid(visible=False)
     axes[0, 0].set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
     axes[0, 0].set_ylabel("learning rate (RMSprop)")
     bar = figure.colorbar(image, ax=axes, label="updates until solved (median)")
-    bar.set_ticks([1, 2, 3, math.log10(5000)], labels=["10", "100", "1,000", "5,000"])
+    bar.set_ticks([1, 2, 3, math.log10(limit)], labels=["10", "100", "1,000", f"{limit:,}"])
     return figure
 
 
@@ -74,9 +76,9 @@ def draw_optimizers(rows, reservoirs):
         names = [f"{optimizer}\n{group[0]['learning_rate']:g}" for optimizer, group in of_model]
         axis.set_xticks(range(len(names)), names, fontsize=6.5)
         axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
-        said = reservoir_said(reservoirs, **same(select(rows, model_type=model_type)[0]))
+        said = read_out_alone(reservoirs, **same(select(rows, model_type=model_type)[0]))
         updates_axis(axis)
-        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}")
+        axis.set_title(f"{model_type}, T = {rows[0]['input_length']}, scalars{said}{AT_CHANCE if said else ''}")
         axis.set_xlabel("optimizer and its best rate")
     axes[0].set_ylabel("updates until solved")
     axes[0].text(-0.4, 1.05 * limit, "not solved", fontsize=7, color="grey", va="bottom")
@@ -88,11 +90,12 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     figure, (left, right) = new_figure(5.6, 2.4, ncols=2)
     for model_type, group in grouped(capacity, "model_type").items():
         marker, style = CELLS[model_type]
-        said = reservoir_said(reservoirs, "; ", **{**same(group[0]), "num_hidden": 128})
-        draw_solved(left, group, "num_hidden", marker, f"{model_type}{said}", **style)
+        at_any = {name: value for name, value in same(group[0]).items() if name != "num_hidden"}
+        alone = read_out_alone(reservoirs, "; ", **at_any)
+        draw_solved(left, group, "num_hidden", marker, f"{model_type}{alone}", **style)
     left.set(xlabel="hidden units H", ylabel="updates until solved", xscale="log")
     updates_axis(left)
-    left.set_title(f"T = {capacity[0]['input_length']}, one-hot")
+    left.set_title(f"T = {capacity[0]['input_length']}, one-hot{AT_CHANCE}")
     left.set_xticks(sorted({row["num_hidden"] for row in capacity}), sorted({row["num_hidden"] for row in capacity}))
     left.xaxis.set_minor_locator(NullLocator())
     figure.legend(loc="outside lower left", ncols=2)
@@ -102,7 +105,7 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     draw_solved(right, placed, "place", marker, clipping[0]["model_type"], **style)
     right.set(xlabel="max_norm (gradients are clipped to it)", ylabel="updates until solved")
     updates_axis(right)
-    said = reservoir_said(reservoirs, **same(clipping[0]))
+    said = read_out_alone(reservoirs, **same(clipping[0]))
     right.set_title(f"{clipping[0]['model_type']}, T = {clipping[0]['input_length']}, one-hot{said}")
     for axis in (left, right):
         axis.set_ylim(top=1.6 * axis.get_ylim()[1])  # room for the shares
@@ -110,10 +113,11 @@ def draw_capacity_and_clipping(capacity, clipping, reservoirs):
     return figure
 
 
-def reservoir_said(rows, before="\n", **values):
-    """The baseline as words: "read-out alone: 0.37", or nothing where there is none."""
-    found = [row["test_accuracy"] for row in select(rows, **values)]
-    return f"{before}read-out alone: {mean(found):.2f}" if found else ""
+def read_out_alone(reservoirs, before="\n", **values):
+    """The baseline as words: "read-out alone: 0.37", "0.23 to 0.48" over sizes, or nothing where there is none."""
+    sizes = grouped(select(reservoirs, **values), "num_hidden").values()
+    means = sorted(f"{mean([row['test_accuracy'] for row in group]):.2f}" for group in sizes)
+    return f"{before}read-out alone: {' to '.join(dict.fromkeys([means[0], means[-1]]))}" if means else ""
 
 
 def same(row):

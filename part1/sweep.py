@@ -41,17 +41,18 @@ MAX_MINUTES = 60.0
 LAST = 250  # updates over whose batches the 2017 reports average the training accuracy
 
 
-def cells(blocks, max_minutes):
+def cells(blocks, max_minutes, device="cpu"):
     """The cells of a grid, {name: configuration}: for each block the product of its values over train.py's defaults.
 
     Raises:
         SystemExit, UserError: a value that train.py refuses.
     """
-    found = {}
+    found, train_flags = {}, flags.parser()
+    train_flags.prog = "sweep.py"  # the name at which an error message points
     for block in blocks:
         for values in itertools.product(*block.values()):
             argv = [word for flag, value in zip(block, values, strict=True) for word in words(flag, value)]
-            config = flags.parser().parse_args([*argv, "--max_minutes", str(max_minutes)])
+            config = train_flags.parse_args([*argv, "--max_minutes", str(max_minutes), "--device", device])
             config.input_length = config.input_length[0]
             flags.complete(config)
             name = cell_name(config)
@@ -85,7 +86,7 @@ def run_cell(config, folder):
 
 
 def outcome(result):
-    solved = f"solved at {result['solved_at']}" if result["solved_at"] else "not solved"
+    solved = f"solved at {result['solved_at']}" if result["solved_at"] else f"not solved ({result['ended_by']})"
     return f"{solved}, accuracy {result['test_accuracy']:.4f}, {result['steps']} updates, {result['seconds']:.0f} s"
 
 
@@ -175,7 +176,7 @@ def main(argv=None):
     if (config.grid is None) == (not given):
         raise UserError("give a named grid with --grid, or values such as --input_length 5 10 20, one of the two")
     workers.refuse_task(config)
-    grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes)
+    grid = cells(GRIDS[config.grid] if config.grid else [given], config.max_minutes, config.device)
     folder = Path(config.summary_path)
     measured = RESULTS / f"{config.grid}.csv" if config.grid not in (None, TRIAL) else None
     table = Path(config.table or measured or folder / "table.csv")

@@ -58,8 +58,8 @@ def load_trained(folder):
     """
     try:
         checkpoint = load_checkpoint(folder / "checkpoint.pt", "part1")
-    except UserError:
-        raise UserError(f"{folder} is damaged; remove it, and part1/sweep.py trains that cell anew") from None
+    except UserError as error:
+        raise UserError(f"{error}, or remove {folder}, and part1/sweep.py trains that cell anew") from None
     config = Namespace(**{**checkpoint["config"], "device": "cpu"})
     model = train.build_model(config)
     model.load_state_dict(checkpoint["model"])

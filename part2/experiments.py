@@ -82,7 +82,7 @@ def cells(config):
             for cell in [cell for cell in seeds if cell in (config.cell or seeds)]:
                 if seed not in seeds[cell] and not config.seed:
                     continue
-                words = [*CELLS[cell], *setting, *passed(config), "--seed", str(seed)]
+                words = [*CELLS[cell], *setting, *passed(config), "--seed", str(seed), "--device", config.device]
                 run = parser(config.grid).parse_args([*words, "--max_minutes", str(config.max_minutes)])
                 if config.sampling and run.sampling not in config.sampling:
                     continue

@@ -137,7 +137,7 @@ def curves(axis, rows, cell, column, value_of):
 
 def draw_start_raster():
     """k(t) of the timed tasks' 110 units before training, sorted by their period."""
-    config = flags.parser("frequency").parse_args([])
+    config = flags.parser("frequency").parse_args(["--device", "cpu"])
     flags.complete(config)
     return raster({"before training": build_gate(config).eval()}, 3.5, 2.4)
 

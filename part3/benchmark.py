@@ -35,6 +35,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from tqdm import tqdm
 
 from common import cli
+from common.cells import refuse_measured
 from common.files import refuse_another_file, write_json
 from common.machine import machine, today
 from common.memory import keep_memory
@@ -44,6 +45,7 @@ from part3.sampling import generate
 from part3.text import Vocabulary, read_text
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "report" / "results" / "part3" / "speed.json"
 FEW = 100  # updates of the short run
 
 
@@ -204,12 +206,13 @@ def parser():
     p.add_argument("--rounds", type=cli.whole(1), default=5, help="turns of each")
     p.add_argument("--characters", type=cli.positive_int, default=100_000_000, help="of the large text")
     p.add_argument("--length", type=cli.positive_int, default=2000, help="characters that are generated")
-    p.add_argument("--to", default=ROOT / "report" / "results" / "part3" / "speed.json", help="the results")
+    p.add_argument("--to", default=RESULTS, help="the results")
     return p
 
 
 def main(argv=None):
-    config = parser().parse_args(argv)
+    config, given = parser().parse_with_given(argv)
+    refuse_measured(config.to, RESULTS, given - {"to"})
     refuse_another_file(config.to, "--to")
     torch.set_num_threads(1)
     training = measure_training(config.txt_file, config.updates, config.rounds)

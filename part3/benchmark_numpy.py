@@ -27,9 +27,11 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from common import cli
 from common.machine import machine
+from part3 import numpy_rnn
 from part3.numpy_model import Parameters, adagrad, clip, initial_weights, loss_and_gradients
 
-LEARNING_RATE, MEMORY, LIMIT = 0.1, 25.0, 5.0  # the defaults of numpy_rnn.py
+DEFAULTS = numpy_rnn.parser()
+LEARNING_RATE, MEMORY, LIMIT = map(DEFAULTS.get_default, ("learning_rate", "initial_accumulator_value", "clip"))
 
 
 class NumPy:

@@ -79,13 +79,13 @@ class TextDataset(Dataset):
 
         Row b goes on where row b of the batch before it ended, so the state may be carried from one to the next:
 
-            text       t h e   k i n g   s a i d      N = 13, B = 2, T = 3: two streams of two windows, one left over
+            cut        t h e   k i n g   s a i d      N = 13, B = 2, T = 3: two streams of two windows, one left over
             batch 1    t h e  and  n g _              the state is zero before it
             batch 2    _ k i  and  s a i
 
-        When the streams have been read, the text is cut into new ones from a random place on; behind its last
-        character comes its first. Each epoch so predicts every character once, but for a remainder of fewer than B T.
-        The cut depends on the seed and the epoch alone: a run that resumes at a step goes on in the right place.
+        The text is cut into streams from a random place on, and from another one when they have been read; behind its
+        last character comes its first. Each epoch so predicts every character once, but for a remainder of fewer than
+        B T. The cut depends on the seed and the epoch alone: a run that resumes at a step goes on in the right place.
         """
         T, windows = self.seq_length, self.stream_windows(batch_size)
         epoch, window = divmod(step - 1, windows)

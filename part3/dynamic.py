@@ -81,6 +81,7 @@ def dynamic_losses(model, numbers, device, rule, at_rest=0):
 def follow(weights, trained, gradients, rms, rule):
     """One step of the rule, in place; all are lists with one tensor a parameter."""
     mean = sum(part.sum() for part in rms) / sum(part.numel() for part in rms)
+    mean = mean.clamp(min=1e-30)  # a text of one symbol has no gradient
     for weight, before, gradient, root in zip(weights, trained, gradients, rms, strict=True):
         pull = (before - weight) * (rule.decay * root / mean).clamp_(max=1)
         weight.addcdiv_(gradient, root + rule.epsilon, value=-rule.rate).add_(pull)

@@ -91,7 +91,10 @@ def measure(run, config):
     """
     rest, before, part = (known(text, run.vocabulary, config) for text in read_part(config, run.config))
     if len(before) + len(part) < 2 or not part:
-        raise UserError(f"the part {config.part} of {config.txt_file} has nothing to predict; use a longer text")
+        raise UserError(
+            f"the part {config.part} of {config.txt_file} has nothing to predict; use a longer text,"
+            " or a checkpoint whose run held such a part out"
+        )
     began = time.perf_counter()
     numbers = run.vocabulary.encode(rest + before + part)
     if config.dynamic:

@@ -26,10 +26,11 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 from contextlib import redirect_stdout
 
 from common import cli
+from common.cells import refuse_measured
 from common.checkpoint import load_checkpoint, settle_config
 from common.cli import UserError
-from common.files import replacing, write_json
-from common.run import read_json
+from common.files import copy_file, replacing, write_json
+from common.run import has_result, read_json
 from part3 import findings, flags, markup, position, train_text
 from part3.evaluation import Standing
 from part3.recipes import FINISHERS, LANGUAGES, MARKED_UP, PAGES, RECIPES, REMEMBERING, STYLES
@@ -130,8 +131,7 @@ def train_run(name, book, folder, config):
             if status:
                 return status
         if read_json(folder / "result.json")["steps"] == recipe.keep:
-            with replacing(kept(folder, recipe), "wb") as f:
-                f.write((folder / "checkpoint.pt").read_bytes())
+            copy_file(folder / "checkpoint.pt", kept(folder, recipe))
     return 0
 
 
@@ -153,16 +153,16 @@ def go_on(run, given, checkpoint, folder):
         UserError: it was begun with other flags.
     """
     try:  # --max_minutes left out is no limit, whatever an earlier call had
-        return flags.with_defaults(settle_config(run, given | {"max_minutes"}, checkpoint, train_text.MAY_DIFFER))
+        return settle_config(run, given | {"max_minutes"}, checkpoint, train_text.MAY_DIFFER)
     except UserError as error:
         raise UserError(f"{str(error).split(';')[0]}; move {folder} away to train it anew") from None
 
 
 def finished(folder):
     """Whether a run has ended, be it for the time being: its result is that of its last weights."""
-    if not ((folder / "result.json").exists() and (folder / "checkpoint.pt").exists()):
+    if not (folder / "checkpoint.pt").exists():
         return False
-    return read_json(folder / "result.json")["steps"] == load_checkpoint(folder, "part3")["standing"]["step"]
+    return has_result(folder, load_checkpoint(folder, "part3")["standing"]["step"])
 
 
 def kept(folder, recipe):
@@ -185,10 +185,12 @@ def outcome(folder):
 def report(config):
     """Write what the finished runs show, a file for each item; returns the exit status."""
     cli.set_threads(config)
+    refuse_measured(config.to, RESULTS, {"only"} if config.only else set())
     folder, to = Path(config.summary_path), Path(config.to)
     names = [name for name in wanted_runs(config) if finished(folder / name)]
     if not names:
         raise UserError(f"no finished run in {folder}; make some with: python part3/experiments.py train")
+    refuse_some(config, names)
     books = {name: book_of(name, config.books, folder) for name in names}
     to.mkdir(parents=True, exist_ok=True)
     for item in config.items:
@@ -202,6 +204,15 @@ def report(config):
         without = f", without {', '.join(missing)}" if missing else ""
         print(f"{item}: {to / f'{item}.json'} of {', '.join(there)}{without}", flush=True)
     return 0
+
+
+def refuse_some(config, names):
+    """Raises UserError where what some runs show would take the place of what all of them do."""
+    lacking = {name for item in config.items for name in OF_ITEM.get(item, RECIPES)} - {*names, "tiny"}
+    if lacking and Path(config.to).resolve() == RESULTS:
+        raise UserError(
+            f"without {', '.join(sorted(lacking))} these are not the report's results; say with --to where they go"
+        )
 
 
 def make(item, names, books, folder, config):

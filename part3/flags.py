@@ -16,9 +16,11 @@ def parser():
     g.add_argument("--val_fraction", type=cli.fraction, default=0.05, help="held out for validation")
     g.add_argument("--test_fraction", type=cli.fraction, default=0.05, help="held out for the test, the text's end")
     g.add_argument(
-        "--strip_gutenberg", action="store_true", default=True, help="leave out Project Gutenberg's header and licence"
+        "--no_strip_gutenberg",
+        dest="strip_gutenberg",
+        action="store_false",
+        help="train on Project Gutenberg's header and licence too",
     )
-    g.add_argument("--no_strip_gutenberg", dest="strip_gutenberg", action="store_false", help="train on them")
     g.add_argument(
         "--batching",
         choices=("random", "stream"),
@@ -87,8 +89,8 @@ def parser():
 
 
 def with_defaults(config):
-    """The configuration of a checkpoint, with the defaults of flags that are younger than it."""
-    return argparse.Namespace(**{**vars(parser().parse_args([])), **vars(config)})
+    """The configuration of a checkpoint, which names a device, with the defaults of flags that are younger than it."""
+    return argparse.Namespace(**{**vars(parser().parse_args(["--device", "cpu"])), **vars(config)})
 
 
 def refuse_contradictions(config, given):

@@ -122,6 +122,8 @@ def model_of(checkpoint, path, device):
         config = with_defaults(Namespace(**{**checkpoint["config"], "device": device}))
         model = build_model(config, len(vocabulary))
         model.load_state_dict(checkpoint["model"])
+    except torch.cuda.OutOfMemoryError:
+        raise
     except (KeyError, AttributeError, TypeError, ValueError, RuntimeError):
         raise UserError(f"{path} does not hold a model that this program knows; train it again") from None
     return model.eval(), vocabulary

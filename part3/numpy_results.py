@@ -28,7 +28,7 @@ def load(path):
     try:
         return numpy_model.load(io.BytesIO(raw))
     except Exception:  # which one it is depends on where the file is damaged
-        raise UserError(f"{path} is damaged or no checkpoint of numpy_rnn.py; use another, such as best.npz") from None
+        raise UserError(f"{path} is damaged or no checkpoint of numpy_rnn.py; use another") from None
 
 
 def write_text(w, vocabulary, length, step, config):

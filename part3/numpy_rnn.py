@@ -31,7 +31,7 @@ from tqdm import tqdm
 from common import cli
 from common.checkpoint import settle_config
 from common.cli import UserError
-from common.files import replacing
+from common.files import replacing, write_json
 from common.run import Run, Table, has_result, make_folder
 from common.signals import StopRequest
 from common.training import NotFinite
@@ -103,6 +103,7 @@ def train(config, folder=None, checkpoint=None):
     bar = tqdm(total=last_step, initial=standing.step, unit="update", disable=None, leave=False)
     with Run(folder, "part3", COLUMNS, standing.step) as run, StopRequest() as stop, bar, np.errstate(all="ignore"):
         samples = Table(folder / "samples.csv", ["temperature", "text"], standing.step)
+        write_json(folder / "config.json", vars(config))  # with what --resume has changed
         save(folder / "checkpoint.npz", config, data, standing, w, s, h)
         while standing.step < last_step and not stop:
             began = time.perf_counter()
@@ -113,8 +114,8 @@ def train(config, folder=None, checkpoint=None):
             x, y = data.train[chunk * T :][:T], data.train[chunk * T + 1 :][:T]
 
             loss, penalty, h = loss_and_gradients(w, dL, x, y, h, config.l2)
-            clip(dL.flat, config.clip)
             check_finite(loss + penalty, dL.flat, step)
+            clip(dL.flat, config.clip)
             optimize(w.flat, dL.flat, s, config.learning_rate)
 
             standing.note(loss / T)
@@ -230,6 +231,7 @@ def main(argv=None):
         if len(given) > 1:
             raise UserError("--check takes no other flags; leave them out")
         return numpy_check.check()
+    del config.check
     if config.resume is not None:
         path = Path(config.resume)
         path = path / "checkpoint.npz" if path.is_dir() else path
@@ -239,7 +241,7 @@ def main(argv=None):
         raise UserError("give a text with --txt_file, such as --txt_file assets/grimm.txt")
     if "initial_accumulator_value" in given and config.optimizer != "adagrad":
         raise UserError(f"--initial_accumulator_value is AdaGrad's; leave it out with --optimizer {config.optimizer}")
-    del config.resume, config.check
+    del config.resume
     return train(config)[1]
 
 

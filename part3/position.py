@@ -33,7 +33,7 @@ from part3.outputs import settle_outputs
 from part3.text_plots import draw_memory
 from part3.trained import facts, load_runs
 
-# From 11 on, bins are as wide as some strides: each has all characters, equally often.
+# From text_plots.ALL_FROM on, bins are as wide as some strides: each has all characters, equally often.
 EDGES = (1, 2, 3, 4, 5, 7, 9, 11, 21, 31, 41, 61, 101, 151, 221, 331, 481, 701, 1001, 1501, 2201, 3301, 4801, 7001)
 BLOCK = 1000  # characters of the text whose mean is one observation
 WINDOW, STRIDE = 600, 10

@@ -2,7 +2,7 @@
 """The named runs of experiments.py: a book, the flags of train_text.py that are not its defaults, and the updates.
 
 Seconds are of one core at 20 ms for an update of the template's sizes (2 x 128 units, B = 64, T = 30), 35 ms at T = 50:
-all of it takes about two and a half hours.
+all of it takes about three hours.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ TITLES = {
 }
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73")
 MARKERS = "osv^"
-ALL_FROM = 11  # characters before: from here on each bin has all characters, equally often
+ALL_FROM = 11  # characters before: from here on each bin of position.py has all characters, equally often
 
 
 def title(name):

@@ -24,13 +24,13 @@ from common import cli
 from common.checkpoint import load_checkpoint, refuse_misfits, resume
 from common.cli import UserError
 from common.figure import draw_curves
-from common.files import write_json
+from common.files import copy_file, write_json
 from common.run import Run, Table, has_result, make_folder
 from common.signals import StopRequest
 from common.training import OPTIMIZERS, check_weights, clip_gradient, log_line
 from part3.dataset import TextDataset
 from part3.evaluation import Standing, bpc, text_loss
-from part3.flags import parser, refuse_another_end, refuse_contradictions, run_name, with_defaults
+from part3.flags import parser, refuse_another_end, refuse_contradictions, run_name
 from part3.model import build_model, model_of
 from part3.sampling import generate
 from part3.text import check_text, fingerprint
@@ -48,6 +48,7 @@ MAY_DIFFER = {  # on --resume; train_steps not with --schedule cosine
     "txt_file",
 }
 COLUMNS = ["loss", "accuracy", "gradient_norm", "validation_loss", "validation_bpc"]
+EARLIER_BEST = "best_earlier.pt"  # where best.pt has the last weights of a run that has ended
 TIMED = 20  # updates after which the time to the last one is estimated
 COSINE_END = 0.02  # of the learning rate
 
@@ -87,6 +88,7 @@ def train(config, folder=None, checkpoint=None):
         if ended_by and has_result(folder, standing.step):
             print(f"nothing to do: {folder} has ended at update {standing.step}; a higher --{ended_by} lets it go on")
             return folder, 0
+        settle_best(folder, standing)
     text_sha256 = fingerprint(data)
     folder = folder or make_folder(config.summary_path, run_name(config), vars(config))
     if data.cut:
@@ -145,10 +147,12 @@ def train(config, folder=None, checkpoint=None):
         check_weights(model, standing.step)
         save("checkpoint.pt")
         if standing.ended_by(config) and len(data.val) and standing.step % config.eval_every:
-            # The last weights may be the best. No checkpoint hears of it: a run that is resumed with more updates must
-            # not differ from one that was never stopped.
+            # The last weights may be the best. No checkpoint hears of it, and the best ones before are set aside: a run
+            # that is resumed with more updates must not differ from one that was never stopped.
             loss = text_loss(model, data.val, config.device)
             if standing.best_loss is None or loss < standing.best_loss:
+                if standing.best_step:
+                    copy_file(folder / "best.pt", folder / EARLIER_BEST)
                 save("best.pt", replace(standing, best_loss=loss, best_step=standing.step))
     if not standing.ended_by(config):
         return folder, stop.leave(standing.step, folder)
@@ -179,6 +183,19 @@ def restore(checkpoint, model, optimizer, schedule, config):
         return Standing(**checkpoint["standing"]), state
 
 
+def settle_best(folder, standing):
+    """Make best.pt, from which a run that goes on may have to take its result, the best weights so far again.
+
+    Raises:
+        UserError: it is missing.
+    """
+    earlier, best = folder / EARLIER_BEST, folder / "best.pt"
+    if earlier.exists() and load_checkpoint(earlier, "part3")["standing"]["best_step"] == standing.best_step:
+        copy_file(earlier, best)
+    if standing.best_step and not best.exists():
+        raise UserError(f"{folder} lacks best.pt, whose weights are tested at the end; copy the whole folder")
+
+
 def all_of(config, data, model, optimizer, schedule, standing):
     """What --resume and generate.py need, but for the text's hash and the carried state. The windows need nothing: they
     follow from the seed and the number of the update."""
@@ -206,7 +223,7 @@ def write_samples(run, samples, step, model, data, config):
     first = np.random.default_rng((config.seed, step, 1)).integers(data.vocab_size)
     prompt = torch.tensor([[first]], device=config.device)
     for number, temperature in enumerate(config.temperature):
-        rng = torch.Generator(config.device).manual_seed(config.seed + len(config.temperature) * step + number)
+        rng = torch.Generator().manual_seed(config.seed + len(config.temperature) * step + number)
         following = [x.item() for x in generate(model, prompt, config.sample_length, temperature, rng)]
         text = data.convert_to_string([first, *following])
         samples.add(step, temperature=temperature, text=text)
@@ -252,7 +269,6 @@ def main(argv=None):
     config, given = parser().parse_with_given(argv)
     if config.resume is not None:
         config, folder, checkpoint = resume(config, given, "part3", MAY_DIFFER)
-        config = with_defaults(config)
         refuse_contradictions(config, given)
         refuse_another_end(config, checkpoint)
         return train(config, folder, checkpoint)[1]

@@ -16,6 +16,7 @@ if __package__ in (None, ""):  # started as a script: the root on the path in pl
 import csv
 
 from common import cli
+from common.cells import refuse_another_table
 from common.files import replacing
 from common.machine import today, versions
 from part3 import evaluate
@@ -45,6 +46,7 @@ def main(argv=None):
     config = parser().parse_args(argv)
     cli.set_threads(config)
     settle_outputs(config, "dynamic_tuning", ".csv")
+    refuse_another_table(Path(config.output), COLUMNS)
     run = load_run(config.checkpoint, config.device)
     rows = []
     for setting in SETTINGS:

@@ -10,19 +10,21 @@ from part1.evaluation import SOLVED
 from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.grids import LONGER, SEEDS, THREE
+from part1.sweep import VARIED
 from part1.sweep_results import best_rates, read_results, select
 from report.latex import count, decimals, power, setting, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
 SHOWN = (5, 8, 10, 12, 15, 20, 30, 40, 50)  # T in the tables; the figures and the results have all
 LARGER = (10, 15)  # T shown of the larger batches
+SAME = [name for name in VARIED if name not in ("train_steps", "no_early_stop")]  # what makes two runs one
 NEARLY = 0.99  # an accuracy that is nearly a solved one
 NAMES = {"sgd": "SGD", "momentum": "momentum .9", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
 
 
 def settings(results):
     """What runs unless a flag says otherwise, and what counts as solved."""
-    defaults = parser().parse_args([])
+    defaults = parser().parse_args(["--device", "cpu"])
     names = ("learning_rate", "batch_size", "num_hidden", "max_norm")
     values = {f"default.{name}": setting(getattr(defaults, name)) for name in names}
     return {"values": values | {"solved": decimals(SOLVED, 3), "test_size": count(TEST_SIZE)}}
@@ -90,7 +92,8 @@ def lengths(results):
     unsolved = [row for row in select(rows, model_type="RNN") if row["solved_at"] is None]
     tables, values = {}, {"lengths.steps": count(rows[0]["train_steps"]), "lengths.longer": count(LONGER[0])}
     values |= {"lengths.seeds": count(len(SEEDS)), "lengths.fewer": count(len(THREE))}
-    values["lengths.unsolved_highest"] = decimals(max(row["test_accuracy"] for row in unsolved), 2)
+    if unsolved:
+        values["lengths.unsolved_highest"] = decimals(max(row["test_accuracy"] for row in unsolved), 2)
     values["lengths.unsolved_best"] = decimals(NEARLY, 2)
     values["lengths.unsolved_near"] = count(sum(row["best_accuracy"] > NEARLY for row in unsolved))
     values |= {f"palindromes.{T}": count(num_palindromes(T + 1)) for T in (5, 11)}
@@ -210,6 +213,29 @@ def protocols(results):
     return {"values": {"protocols.steps": steps}, "tables": {"protocols": made}}
 
 
+def agreement(results):
+    """Runs that stand in several tables, each trained anew and mostly on another machine: how many agree."""
+    runs = {}
+    for path in sorted((results / "part1").glob("*.csv")):
+        for row in read_results(path):
+            if "training_accuracy" in row and not row["reservoir"]:
+                runs.setdefault(tuple(row[name] for name in SAME), []).append(row)
+    several = [group for group in runs.values() if len(group) > 1]
+    updates = [{solved_by(row, min(row["train_steps"] for row in group)) for row in group} for group in several]
+    return {
+        "values": {
+            "agreement.runs": count(len(several)),
+            "agreement.same": count(sum(len(found) == 1 for found in updates)),
+            "agreement.opposed": count(sum(len(found) > 1 and None in found for found in updates)),
+        }
+    }
+
+
+def solved_by(row, steps):
+    """The update at which a run had solved its length, None if it had not after as many updates as this."""
+    return row["solved_at"] if row["solved_at"] is not None and row["solved_at"] <= steps else None
+
+
 def speed(results):
     found = read_json(results / "part1" / "speed.json")
     rows = found["rows"]
@@ -233,5 +259,6 @@ ITEMS = [
     learning_rates,
     curves,
     protocols,
+    agreement,
     speed,
 ]

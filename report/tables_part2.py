@@ -46,7 +46,7 @@ def frequency(results):
         body.append([label, *(f"{PAPER[sampling][place]:.1f}" for sampling in SAMPLINGS)])
     header = ["", *SAMPLINGS.values()]
     caption = "Frequency discrimination: held-out accuracy in per cent, mean, standard deviation and (seeds)."
-    config = parser("frequency").parse_args([])
+    config = parser("frequency").parse_args(["--device", "cpu"])
     complete(config)
     gated = select(rows, model_type="GatedLSTM", variant="phased", sampling="standard")
     plain = select(rows, model_type="LSTM", init="forget1", sampling="standard")
@@ -189,7 +189,8 @@ def learnability(results):
     all_three = sum(all(near(name, row, right) for name in NEAR) for row in together)
     values["learn.together.all"] = f"{all_three} of {len(together)}"
     values |= {f"learn.near.{name}": decimals(NEAR[name], 1) for name in NEAR}
-    values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
+    if lost:
+        values |= {"learn.lost": f"{decimals(min(lost), 2)} to {decimals(max(lost), 2)}"}
     values |= {"learn.best": decimals(found["task"]["best_accuracy"], 3)}
     values |= {f"learn.right.{name}": setting(value) for name, value in right.items()}
     values |= {

@@ -103,8 +103,8 @@ def novelty(results):
         f" and the share of their 20-grams that do; beside them {found['test']['texts']} pieces of the test part."
     )
     own = found["test"]["known_20_grams"]
-    more = max(row["temperature"] for row in found["temperatures"] if clearly_above(row["known_20_grams"], own))
-    values = {"novelty.more": setting(more)}
+    more = [row["temperature"] for row in found["temperatures"] if clearly_above(row["known_20_grams"], own)]
+    values = {"novelty.more": setting(max(more))} if more else {}
     made = table("novelty", caption, "part3/novelty.py", "llll", header, body, size="footnotesize", width=0.6)
     return {"values": values, "tables": {"novelty": made}}
 

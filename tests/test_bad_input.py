@@ -14,6 +14,7 @@ from part2 import experiments, learnability
 from part2 import train as part2
 from part3 import benchmark as part3_benchmark
 from part3 import compressors, evaluate, generate, numpy_ablations, numpy_rnn, train_text
+from part3 import experiments as text_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = {  # flag: values that make no sense
@@ -178,6 +179,8 @@ RESULTS = ROOT / "report" / "results"
         (benchmark.main, ["--rounds", 3, "--to"], RESULTS / "part1" / "speed.json"),
         (experiments.main, ["--train_steps", 5, "--to"], RESULTS / "part2"),
         (learnability.main, ["--quick", "--to"], RESULTS / "part2" / "learnability.json"),
+        (part3_benchmark.main, ["--rounds", 1, "--to"], RESULTS / "part3" / "speed.json"),
+        (text_experiments.main, ["report", "--only", "tiny", "--to"], RESULTS / "part3"),
     ],
     ids=lambda value: getattr(value, "__module__", None),
 )

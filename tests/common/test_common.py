@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from common import cli
-from common.checkpoint import FORMAT, load_checkpoint, save_checkpoint, settle_config
+from common.checkpoint import FORMAT, load_checkpoint, refuse_misfits, save_checkpoint, settle_config
 from common.cli import UserError
 from common.files import replacing, write_json
 from common.run import Run, Table, has_result, make_folder, read_json
 from common.signals import StopRequest
+from part3 import flags
 
 
 @pytest.mark.parametrize(
@@ -220,6 +221,14 @@ def test_a_run_saved_on_a_gpu_resumes_where_there_is_none(monkeypatch):
     assert settled == argparse.Namespace(device="cpu", rate=1.0)
     settled = settle_config(argparse.Namespace(device="cuda:1", rate=2.0), {"device"}, checkpoint, {"device"})
     assert settled.device == "cuda:1"
+
+
+def test_a_gpu_that_is_full_or_busy(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and nothing can be made there
+    monkeypatch.setattr(cli, "is_device", lambda name: name == "cpu")
+    assert flags.with_defaults(argparse.Namespace(device="cpu")).batch_size == 64  # what asks for the CPU goes on
+    with pytest.raises(torch.cuda.OutOfMemoryError), refuse_misfits():
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")  # run_main has a line for it
 
 
 def test_folders_are_new_and_safe_on_every_file_system(tmp_path):

@@ -147,6 +147,8 @@ def test_the_figures_are_made_with_the_jobs_python():
     status, out, err = bash(ROOT / "jobs/plots.sbatch", "-n", "lint", PYTHON="/there/bin/python")
     assert status == 0, err
     assert "/there/bin/ruff check" in out and "venv" not in out
+    status, out, err = bash(ROOT / "jobs/plots.sbatch", "-n", "lint", PYTHON="python3")  # found on the PATH
+    assert status == 0 and f"{Path(shutil.which('python3')).parent}/ruff check" in out, err
 
 
 def test_sites(tmp_path):

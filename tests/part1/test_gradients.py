@@ -2,6 +2,7 @@
 """Question 1.1: the gradients by hand are right, what they say of time is measured rightly, and they train the same."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -189,6 +190,18 @@ def test_bad_paths(tmp_path):
         gradient_plots.main(["--results", str(tmp_path / "none.json")])
     with pytest.raises(UserError, match="is damaged"):
         gradient_plots.main(["--results", str(file)])
+    file.write_text('{"rows": []}')
+    with pytest.raises(UserError, match="of another program"):
+        gradient_plots.main(["--results", str(file), "--to", str(tmp_path)])
+
+
+def test_a_length_beyond_double_precision(run_script):
+    status, _, err = run_script(gradient_flow.main, "--input_length", gradient_flow.LONGEST + 1)
+    assert status == 2 and "is above 400" in err
+    config = tiny_config()
+    x, y = PalindromeDataset(gradient_flow.LONGEST + 1).test_set()
+    row = gradient_flow.explode(max(gradient_flow.GAINS), "linear", encode(x[:8].double(), 10), y[:8], config)
+    assert math.isfinite(row["norm"]) and row["norm"] > 1e50
 
 
 @pytest.mark.parametrize("cls", [VanillaRNN, LSTM])

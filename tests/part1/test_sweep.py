@@ -15,7 +15,8 @@ import torch
 from common import workers
 from common.cli import UserError
 from part1 import sweep, train
-from part1.grids import GRIDS
+from part1.grids import GRIDS, TRIAL
+from part1.sweep_results import read_results
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--num_hidden", 8, "--batch_size", 8, "--train_steps", 4, "--input_dim", 10]
@@ -105,6 +106,21 @@ def test_the_named_grids_are_sound(grid):
     assert all(config.max_minutes == 60 for config in found.values())
     settings = [json.dumps(vars(config), sort_keys=True) for config in found.values()]
     assert len(set(settings)) == len(found)  # no two cells share a folder, none is named twice
+
+
+def test_the_device_is_that_of_all_cells_and_stands_in_the_table(run_script, tmp_path):
+    argv = [*TINY, "--input_length", 3, "--summary_path", tmp_path, "--device"]
+    status, _, err = run_script(sweep.main, *argv, "cuda:99")
+    assert status == 2 and err.startswith("sweep.py: error: argument --device: 'cuda:99'") and err.count("\n") == 1
+    assert run_script(sweep.main, *argv, "cpu")[0] == 0
+    assert table(tmp_path / "table.csv")[0]["device"] == "cpu"
+
+
+@pytest.mark.parametrize("grid", [grid for grid in GRIDS if grid != TRIAL])
+def test_the_committed_tables_are_those_of_the_grids(grid):
+    cells = {sweep.varied(config) for config in sweep.cells(GRIDS[grid], 60).values()}
+    rows = [tuple(row[flag] for flag in sweep.VARIED) for row in read_results(sweep.RESULTS / f"{grid}.csv")]
+    assert len(rows) == len(set(rows)) and set(rows) == cells
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,12 @@ def test_the_rule_is_the_formula():
     assert weight[0].item() == pytest.approx(1.5)  # drawn back all the way, and not beyond
 
 
+def test_a_gradient_of_zero_moves_nothing():
+    weight, zero = torch.tensor([1.0, -2.0]), torch.zeros(2)
+    follow([weight], [weight.clone()], [zero], [zero], Rule())
+    assert weight.tolist() == [1.0, -2.0]
+
+
 def test_at_rest_gradients_are_collected_and_nothing_is_learned(model, numbers):
     static, _ = character_losses(model, numbers, "cpu", chunk=20)
     dynamic = dynamic_losses(model, numbers, "cpu", RULE, at_rest=200)
@@ -165,7 +171,7 @@ def test_characters_that_the_checkpoint_does_not_know(run_folder, run_script, tm
     _, _, err = run_script(evaluate.main, *argv)
     assert "and 80 more" in err
     status, _, err = run_script(evaluate.main, *argv, "--unknown", "skip")
-    assert status == 2 and "nothing to predict" in err and err.count("\n") == 1
+    assert status == 2 and "nothing to predict" in err and "held such a part out" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,9 @@ def test_the_settings_are_tried_on_the_validation_part_and_the_best_stands_first
     assert run_script(train_text.main, *small, *book, "--summary_path", runs)[0] == 0
     monkeypatch.setattr(tune_dynamic, "SETTINGS", [(0.0, 0.0, 20), (0.01, 0.0, 10)])
     run = next(runs.iterdir())
+    text = (tmp_path / "book.txt").read_text(encoding="utf-8")
+    status, _, err = run_script(tune_dynamic.main, "--checkpoint", run, *book, "--output", tmp_path / "book.txt")
+    assert status == 2 and "is another table" in err and (tmp_path / "book.txt").read_text(encoding="utf-8") == text
     status, _, err = run_script(tune_dynamic.main, "--checkpoint", run, *book, "--warm_up", 50, 100)
     assert (status, err) == (0, "")
     rows = read_table(run / "dynamic_tuning.csv")

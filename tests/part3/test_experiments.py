@@ -178,6 +178,7 @@ def test_a_dry_run_makes_nothing(run_script, books, tmp_path):
         (["train", "--only", "nobody"], "invalid choice"),
         (["train", "--train_steps", 0], "--train_steps"),
         (["report"], "no finished run"),
+        (["report", "--only", "tiny"], "not the report's results"),
         (["report", "--items", "all"], "invalid choice"),
         ([], "train|report"),
     ],
@@ -212,6 +213,18 @@ def reported(books, pages, tmp_path_factory):
         assert experiments.main(["report", *common, "--to", str(folder / "to"), "--items", *items]) == 0
     assert text_plots.main(["--results", str(folder / "to"), "--to", str(folder / "figures")]) == 0
     return folder / "runs", {item: read_json(folder / "to" / f"{item}.json") for item in items}, folder / "figures"
+
+
+def test_some_runs_never_take_the_place_of_all(reported, books, run_script, tmp_path, monkeypatch):
+    runs, _, _ = reported
+    monkeypatch.setattr(experiments, "RESULTS", tmp_path / "to")
+    few = tmp_path / "runs"
+    few.mkdir()
+    (few / "grimm").symlink_to(runs / "grimm")
+    argv = ["--books", books, "--summary_path", few, "--to", tmp_path / "to"]
+    status, _, err = run_script(experiments.main, "report", *argv)
+    assert status == 2 and "not the report's results" in err and "anna_karenina, calculus" in err
+    assert not (tmp_path / "to").exists()
 
 
 def test_every_file_says_how_it_was_made(reported):

@@ -187,7 +187,11 @@ def test_resume_goes_on_for_more_epochs_and_refuses_what_differs(tmp_path, run_s
     folder = start(tmp_path, "--epochs", 1)
     status, _, err = run_script(numpy_rnn.main, "--resume", folder, "--num_hidden", 9)
     assert status == 2 and "--num_hidden 9 differs from the saved run's 8" in err
+    status, _, err = run_script(numpy_rnn.main, "--resume", folder, "--no_strip_gutenberg")
+    assert status == 2 and "--no_strip_gutenberg differs from the saved run's True" in err
     assert run_script(numpy_rnn.main, "--resume", folder, "--epochs", 2)[0] == 0
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["epochs"] == 2 and not config.keys() & {"resume", "check"}
     assert same(arrays(folder), arrays(start(tmp_path)))
     status, out, _ = run_script(numpy_rnn.main, "--resume", folder)
     assert status == 0 and "nothing to do" in out

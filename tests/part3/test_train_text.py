@@ -332,6 +332,26 @@ def test_the_last_weights_count_where_no_validation_fell_on_them(tiny):
     assert not any(row["validation_loss"] for row in rows(folder))
 
 
+def test_the_best_weights_at_an_earlier_end_are_not_those_of_a_longer_run(tiny, run_script, monkeypatch):
+    at_3, at_the_end, at_6, at_9, result = 2.0, 1.5, 3.0, 3.0, [9.0] * 3
+    losses = iter([at_3, at_the_end, *result, at_6, at_9, *result])
+    monkeypatch.setattr(train_text, "text_loss", lambda *argv: next(losses))
+    folder = tiny("--train_steps", 5, "--eval_every", 3)
+    assert best_step(folder) == 5 and json.loads((folder / "result.json").read_text())["best_step"] == 5
+    assert run_script(train_text.main, "--resume", folder, "--train_steps", 9)[0] == 0
+    assert best_step(folder) == 3 and json.loads((folder / "result.json").read_text())["best_step"] == 3
+    assert next(losses, None) is None
+
+
+def test_a_checkpoint_without_its_best_weights_is_refused_before_the_work(tiny, run_script):
+    folder = tiny("--train_steps", 6, "--eval_every", 3)
+    (folder / "best.pt").unlink()
+    before = (folder / "checkpoint.pt").read_bytes()
+    status, _, err = run_script(train_text.main, "--resume", folder, "--train_steps", 12)
+    assert status == 2 and "lacks best.pt" in err and err.count("\n") == 1
+    assert (folder / "checkpoint.pt").read_bytes() == before
+
+
 TEMPLATE = dict(
     seq_length=30, lstm_num_hidden=128, lstm_num_layers=2, batch_size=64, learning_rate=2e-3,
     learning_rate_decay=0.96, learning_rate_step=5000, dropout_keep_prob=1.0, train_steps=1_000_000, max_norm=5.0,

@@ -48,6 +48,18 @@ def test_no_number_is_typed_in_by_hand(path):
     assert numbers(words) <= allowed
 
 
+def test_all_that_the_report_names_is_there():
+    text = "".join(path.read_text("utf-8") for path in [*TEXTS, *(REPORT / "generated").glob("*.tex")])
+    text = re.sub(r"(?<!\\)%.*", "", text)
+    made = (REPORT / "generated" / "values.tex").read_text("utf-8")
+    named = {macro: set(re.findall(rf"\\{macro}\{{([^#}}]+)\}}", text)) for macro in ("val", "generated")}
+    drawn = set(re.findall(r"\\drawn\{[^}]*\}\{([^#}]+)\}", text))
+    assert all(named.values()) and drawn
+    assert {name for name in named["val"] if rf"\csname val:{name}\endcsname" not in made} == set()
+    assert {name for name in named["generated"] if not (REPORT / "generated" / f"{name}.tex").exists()} == set()
+    assert {name for name in drawn if not (REPORT / "figures" / f"{name}.pdf").exists()} == set()
+
+
 def numbers(text):
     return {word.rstrip(".,") for word in re.findall(r"\.?\d[\d.,]*", text)}
 
