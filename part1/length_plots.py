@@ -181,7 +181,7 @@ def draw_reach(rows, reservoirs):
 
 def draw_transfer(rows, reservoirs):
     """Networks that solved T = 100, tested at other lengths."""
-    figure, axes = new_figure(6.0, 2.35, ncols=2, sharex=True, sharey=True)
+    figure, axes = new_figure(6.0, 2.5, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         groups = {}
         solved = [row for row in select(rows, model_type=model_type) if row["solved_at"]]

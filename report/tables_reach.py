@@ -21,7 +21,7 @@ def reach(results):
             body.append(None)
         for (label, rate), group in groups.items():
             of_length = grouped(group, "input_length")
-            cells = [solved_or_best(of_length[T]) + last(of_length[T]) if T in of_length else "" for T in lengths]
+            cells = [solved_or_best(of_length[T]) if T in of_length else "" for T in lengths]
             body.append([paragraph(f"{cell} {label.split(', rate')[0]}, {setting(rate)}", 0.262), *cells])
             name = f"reach.{cell.lower()}.{label.replace(' + ', '.').replace(', ', '.').lower()}"
             for T, of_T in of_length.items():
@@ -37,20 +37,13 @@ def reach(results):
     header = ["$T$", *(count(T) for T in lengths)]
     caption = (
         "Reach: seeds that solve $T$, of all seeds, and the median of their updates, or, where none does, the highest"
-        " accuracy at an evaluation and the median last one; blank: not run. One-hot digits, the learning"
-        " rate after the initialisation, RMSprop unless it says Adam."
+        r" accuracy at an evaluation (Figure~\ref{fig:reach}: the last ones); blank: not run. One-hot digits, the"
+        " learning rate after the initialisation, RMSprop unless it says Adam."
     )
     made = table(
         "reach", caption, "part1/sweep.py --grid reach", "l" + "l" * len(lengths), header, body, size="scriptsize"
     )
     return {"values": values, "tables": {"reach": made}}
-
-
-def last(rows):
-    """The median accuracy at the end where no seed solved: /.99."""
-    if any(row["solved_at"] is not None for row in rows):
-        return ""
-    return f"/{decimals(median(row['test_accuracy'] for row in rows), 2)}"
 
 
 def transfer(results):
@@ -62,6 +55,10 @@ def transfer(results):
     for label, name in names.items():
         chosen = [row["accuracy"] for row in select(longest, model_type="LSTM") if network_label(row) == label]
         values[f"transfer.lstm.{name}"] = decimals(median(chosen), 3)
+    at_others = [row for row in rows if row["init"] == "forget1" and row["test_length"] != row["input_length"]]
+    if at_others:
+        values["transfer.forget1.never"] = count(sum(row["accuracy"] == 0 for row in at_others))
+        values["transfer.forget1.others"] = count(len(at_others))
     at_high_rate = [row["accuracy"] for row in longest if network_label(row) == "chrono, rate 0.1"]
     if at_high_rate:
         values["transfer.high_rate.seeds"] = count(len(at_high_rate))
