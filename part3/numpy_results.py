@@ -28,7 +28,8 @@ def load(path):
     try:
         return numpy_model.load(io.BytesIO(raw))
     except Exception:  # which one it is depends on where the file is damaged
-        raise UserError(f"{path} is damaged or no checkpoint of numpy_rnn.py; use another") from None
+        other = "checkpoint.npz" if path.name == "best.npz" else "best.npz"
+        raise UserError(f"{path} is damaged or no checkpoint of numpy_rnn.py; use another, such as {other}") from None
 
 
 def write_text(w, vocabulary, length, step, config):

@@ -116,7 +116,7 @@ def split(text, val_fraction, test_fraction):
         if fraction > 0 and len(part) < 2:
             raise UserError(
                 f"{n} characters are too few for held-out parts of {val_fraction:g} and {test_fraction:g};"
-                " use a longer text, larger fractions, or fractions of 0 to hold nothing out"
+                " use a longer text, or larger --val_fraction and --test_fraction (0 holds nothing out)"
             )
     return train, val, test
 

@@ -191,7 +191,7 @@ def settle_best(folder, standing):
     """
     earlier, best = folder / EARLIER_BEST, folder / "best.pt"
     if earlier.exists() and load_checkpoint(earlier, "part3")["standing"]["best_step"] == standing.best_step:
-        copy_file(earlier, best)
+        earlier.replace(best)
     if standing.best_step and not best.exists():
         raise UserError(f"{folder} lacks best.pt, whose weights are tested at the end; copy the whole folder")
 
