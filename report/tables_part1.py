@@ -214,13 +214,14 @@ def protocols(results):
 
 
 def agreement(results):
-    """Runs that stand in several tables, each trained anew and mostly on another machine: how many agree."""
+    """Configurations that were trained more than once, for several tables: how many of them agree. One training that
+    stands in two tables, which has one date, counts once."""
     runs = {}
     for path in sorted((results / "part1").glob("*.csv")):
         for row in read_results(path):
             if "training_accuracy" in row and not row["reservoir"]:
-                runs.setdefault(tuple(row[name] for name in SAME), []).append(row)
-    several = [group for group in runs.values() if len(group) > 1]
+                runs.setdefault(tuple(row[name] for name in SAME), {})[row["date"]] = row
+    several = [list(trainings.values()) for trainings in runs.values() if len(trainings) > 1]
     updates = [{solved_by(row, min(row["train_steps"] for row in group)) for row in group} for group in several]
     return {
         "values": {

@@ -112,6 +112,19 @@ def test_solved_of():
     assert tables_part1.solved_of(rows) == "2/3 (200)" and tables_part1.solved_of(rows[1:2]) == "0/1"
 
 
+def test_one_training_in_two_tables_does_not_agree_with_itself(tmp_path):
+    rows = (REPORT / "results" / "part1" / "lengths.csv").read_text("utf-8").splitlines()
+    head, row = rows[0], next(line for line in rows[1:] if ",solved," in line)
+    date = dict(zip(head.split(","), row.split(","), strict=True))["date"]
+    (tmp_path / "part1").mkdir()
+    counts = []
+    for of_b in (row, row.replace(date, "2018-11-01T00:00:00+00:00")):
+        for name, line in (("a", row), ("b", of_b)):
+            (tmp_path / "part1" / f"{name}.csv").write_text(f"{head}\n{line}\n")
+        counts.append(tables_part1.agreement(tmp_path)["values"]["agreement.same"])
+    assert counts == ["0", "1"]
+
+
 def test_the_committed_pdf_is_made_of_these_sources():
     pdf = (REPORT / "report.pdf").read_bytes()
     assert sources.digest().encode() in pdf, "run make report"
