@@ -11,7 +11,7 @@ from part1.flags import parser
 from part1.gradients import parameter_count
 from part1.grids import LONGER, SEEDS, THREE
 from part1.sweep import VARIED
-from part1.sweep_results import best_rates, read_results, select
+from part1.sweep_results import best_rates, grouped, read_results, select, share_solved
 from report.latex import count, decimals, power, setting, table
 
 TEST_SIZE = len(PalindromeDataset(20).test_set()[1])
@@ -172,7 +172,13 @@ def optimizers(results):
 
 
 def learning_rates(results):
-    return {"values": {"rates.steps": count(read_results(results / "part1" / "learning_rates.csv")[0]["train_steps"])}}
+    """The rates at which each cell solves every seed of every length of the heat map."""
+    rows = read_results(results / "part1" / "learning_rates.csv")
+    values = {"rates.steps": count(rows[0]["train_steps"])}
+    for cell, of_cell in grouped(rows, "model_type").items():
+        rates = sorted(rate for rate, group in grouped(of_cell, "learning_rate").items() if share_solved(group) == 1)
+        values[f"rates.{cell.lower()}"] = " to ".join(map(setting, dict.fromkeys(rates[:1] + rates[-1:])))
+    return {"values": values}
 
 
 def curves(results):

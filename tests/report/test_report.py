@@ -60,6 +60,14 @@ def test_all_that_the_report_names_is_there():
     assert {name for name in drawn if not (REPORT / "figures" / f"{name}.pdf").exists()} == set()
 
 
+def test_the_readme_counts_the_runs_that_agree_as_the_report_does():
+    readme = " ".join((REPORT.parent / "README.md").read_text("utf-8").split())
+    values = tables_part1.agreement(REPORT / "results")["values"]
+    assert f"of {values['agreement.runs']} runs" in readme
+    assert f"{values['agreement.same']} are solved at the same update in all of them and" in readme
+    assert f"{values['agreement.opposed']} in one but not in another" in readme
+
+
 def numbers(text):
     return {word.rstrip(".,") for word in re.findall(r"\.?\d[\d.,]*", text)}
 
