@@ -69,11 +69,6 @@ def draw_line(axis, x, y, label, marker, *, color, linestyle):
     return line
 
 
-def add_legend(axis, **style):
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(**style)
-
-
 def length_axis(axis, ticks):
     """A logarithmic axis of T with these ticks; 10k is 10,000."""
     axis.set_xscale("log")
@@ -93,12 +88,16 @@ def draw_chance(axis):
     axis.axhline(CHANCE, color="grey", linewidth=0.8, linestyle="-", label="chance")
 
 
-def draw_reservoirs(axis, rows):
-    """The mean accuracy against T where the recurrent weights are fixed and the read-out alone is trained; above the
-    lines, which it may coincide with."""
+def mean_accuracy(rows):
+    return mean([row["test_accuracy"] for row in rows])
+
+
+def draw_reservoirs(axis, rows, measure=mean_accuracy):
+    """A measure, the mean accuracy, against T where the recurrent weights are fixed and the read-out alone is trained;
+    above the lines, which it may coincide with."""
     for init, group in grouped(select(rows, num_hidden=UNITS), "init").items():
         marker, linestyle = GREYS[init]
-        x, y = curve(group, "input_length", lambda group: mean([row["test_accuracy"] for row in group]))
+        x, y = curve(group, "input_length", measure)
         style = dict(color="#aaaaaa", linestyle=linestyle, linewidth=0.7)
         axis.plot(x, y, marker, label=f"{init}, read-out alone", zorder=2.5, **style)
 
@@ -134,17 +133,21 @@ def legends_below(figure, axes, ncols=2):
         figure.legend(*axis.get_legend_handles_labels(), **style)
 
 
-def draw_steps_to_solve(rows):
-    """Updates until solved against T, digits one-hot, of the seeds that solved; `lengths` has the shares."""
-    figure, axes = new_figure(5.6, 2.5, ncols=2, sharex=True, sharey=True)
+def draw_steps_to_solve(rows, reservoirs):
+    """Updates until solved against T, digits one-hot, of the seeds that solved, with the read-out alone as well;
+    `lengths` has the shares."""
+    figure, axes = new_figure(6.0, 2.9, ncols=2, sharex=True, sharey=True)
     for axis, model_type in zip(axes, ("RNN", "LSTM"), strict=True):
         for init, group in grouped(select(rows, model_type=model_type, input_dim=10), "init").items():
             colour, linestyle, marker = INITS[init]
             draw_solved(axis, group, "input_length", marker, init, shares=False, color=colour, linestyle=linestyle)
+        fixed = [row for row in select(reservoirs, model_type=model_type, input_dim=10) if row["solved_at"]]
+        shown = {row["init"] for row in select(rows, model_type=model_type, input_dim=10)}
+        draw_reservoirs(axis, [row for row in fixed if row["init"] in shown], median_solved)
         axis.set(title=model_type, xlabel=LENGTH)
         updates_axis(axis)
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
-        add_legend(axis)
+    legends_below(figure, axes)
     axes[0].set_ylabel("updates until solved")
     return figure
 

@@ -24,7 +24,7 @@ from part1.sweep_results import read_results
 BASELINE = "reservoirs.csv"  # drawn in where it is there
 FIGURES = {  # name: (who draws it, the results that it needs)
     "lengths": (length_plots.draw_lengths, ["lengths.csv", BASELINE]),
-    "steps_to_solve": (length_plots.draw_steps_to_solve, ["lengths.csv"]),
+    "steps_to_solve": (length_plots.draw_steps_to_solve, ["lengths.csv", BASELINE]),
     "reach": (length_plots.draw_reach, ["reach.csv", BASELINE]),
     "transfer": (length_plots.draw_transfer, ["transfer.csv", BASELINE]),
     "learning_rates": (settings_plots.draw_learning_rates, ["learning_rates.csv", BASELINE]),

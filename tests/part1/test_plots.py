@@ -82,7 +82,7 @@ def test_every_figure_is_drawn_and_a_missing_result_is_named(results, tmp_path, 
         plots.main(["--results", str(tmp_path)])
 
 
-@pytest.mark.parametrize("name", ["lengths", "reach", "transfer", "capacity_clipping"])
+@pytest.mark.parametrize("name", ["lengths", "steps_to_solve", "reach", "transfer", "capacity_clipping"])
 def test_a_legend_shows_the_colours_and_dashes_of_what_is_drawn(results, name):
     def looks(line):
         return line.get_color(), str(line._dash_pattern)  # get_linestyle says "--" of every pattern
@@ -92,6 +92,13 @@ def test_a_legend_shows_the_colours_and_dashes_of_what_is_drawn(results, name):
     drawn = {looks(line) for axis in figure.axes for line in axis.lines if len(line.get_xdata())}
     shown = [line for legend in figure.legends for line in legend.get_lines()]
     assert shown and all(looks(line) in drawn for line in shown)
+
+
+def test_a_read_out_alone_that_solves_a_length_is_beside_the_networks_that_do():
+    alone = [row(num_hidden=128, input_length=T, solved_at=solved) for T, solved in ((5, 300), (8, 700), (10, None))]
+    figure = length_plots.draw_steps_to_solve([row(input_length=5), row(input_length=10)], alone)
+    (grey,) = [line for line in figure.axes[0].lines if line.get_label() == "orthogonal, read-out alone"]
+    assert (list(grey.get_xdata()), list(grey.get_ydata())) == ([5, 8], [300, 700])
 
 
 @pytest.mark.parametrize("damaged", ["optimizers.csv", "capacity.csv", "learning_rates.csv", "traces.json"])
