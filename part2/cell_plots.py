@@ -92,11 +92,15 @@ def box(axis, place, name, width, colour="black"):
     axis.text(*place, name, ha="center", va="center_baseline", fontsize=8, color=colour, zorder=3)
 
 
+def coarse(values):
+    """Hundredths in double precision: random numbers whose last digits depend on the processor draw the same line."""
+    return values.double().round(decimals=2)
+
+
 def draw_states():
     """c(t) and h(t) of one unit with random weights on random input: both variants, and the LSTM without a gate."""
     T, H = 80, 16
-    # In float64, so that every processor draws the same line.
-    x = 2 * torch.randn(1, T, 1, generator=torch.Generator().manual_seed(3)).double()
+    x = 2 * coarse(torch.randn(1, T, 1, generator=torch.Generator().manual_seed(3)))
     gate = TimeGate(30.0, 6.0, 0.35)
     cells = {"LSTM": LSTM(T, 1, H, 2, 1, init="forget1", seed=2)}
     cells |= {name: GatedLSTM(T, 1, H, 2, 1, init="forget1", seed=2, gate=gate, variant=name) for name in VARIANTS}
@@ -112,7 +116,9 @@ def draw_states():
     }
     for name, cell in cells.items():
         with torch.no_grad():
-            states = cell.double().states(x)
+            for parameter in cell.double().parameters():
+                parameter.copy_(coarse(parameter))
+            states = cell.states(x)
         for axis, symbol in zip(axes[1:], "ch", strict=True):
             axis.plot(t, states[symbol][0, :, UNIT], **styles[name], label=name if name == "LSTM" else f"gated, {name}")
             axis.set_ylabel(f"{symbol}(t)")

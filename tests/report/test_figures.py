@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The committed figures are those of the committed results: make figures, once more, gives the same files."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -37,6 +40,13 @@ def test_the_committed_figures_follow_from_the_committed_results(made):
         pytest.skip(f"drawn by another Matplotlib than {matplotlib.__version__}, whose files differ")
     changed = [name for name, pdf in committed.items() if same_version(pdf) and pdf != made[name]]
     assert not changed, "run make figures"
+
+
+def test_the_states_of_random_cells_are_drawn_alike_by_another_processor(made, tmp_path):
+    plainly = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}  # rounding as without AVX
+    command = [sys.executable, gate_plots.__file__, "--to", str(tmp_path)]
+    subprocess.run(command, env={**os.environ, **plainly}, check=True, capture_output=True)
+    assert (tmp_path / "gated_states.pdf").read_bytes() == made["gated_states"]
 
 
 def test_the_training_of_a_run_without_validation_is_drawn():
