@@ -10,8 +10,7 @@ SHORT, LONGER = [*range(5, 16), 20], [30, 40, 50]  # from T = 30 on three seeds:
 WIDER = [8, 10, 12, 15]  # at which larger batches were tried
 FEWER = [5, 8, 10, 12, 15, 20, 30, 40, 50]
 HALF = dict(train_steps=[5000])
-FIXED = dict(reservoir=[True], train_steps=[2000], seed=THREE)
-BRIEFLY = dict(train_steps=[500], seed=[42])
+FIXED = dict(reservoir=[True], train_steps=[2000])
 PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
 CURVES = dict(train_steps=[4500], no_early_stop=[True])
 
@@ -100,13 +99,18 @@ GRIDS = {
     "reservoirs": [
         block("RNN", FEWER, init=["normal", "xavier", "orthogonal", "latch"], **FIXED),
         block("LSTM", FEWER, init=["normal", "xavier", "chrono", "latch"], **FIXED),
-        block("RNN", FEWER, init=["normal", "orthogonal"], **{**FIXED, "input_dim": [1]}),
-        block("LSTM", FEWER, init=["normal", "chrono"], **{**FIXED, "input_dim": [1]}),
-        block("RNN", LONG[1:5], init=["latch"], **FIXED),
+        block("RNN", FEWER, init=["normal", "orthogonal"], input_dim=[1], **FIXED),
+        block("LSTM", FEWER, init=["normal", "chrono"], input_dim=[1], **FIXED),
+        block("RNN", LONG[1:4], init=["latch"], **FIXED),
+        block("RNN", LONG[4:5], init=["latch"], **FIXED, seed=THREE),
+        block("RNN", LONG[5:], init=["latch"], reservoir=[True], train_steps=[500], seed=THREE),
         block("LSTM", LONG[1:4], init=["latch"], **FIXED),
-        block("RNN", LONG[5:], init=["latch"], **{**FIXED, **BRIEFLY}),
+        block("LSTM", LONG[4:], init=["latch"], learning_rate=[0.003], reservoir=[True], train_steps=[200], seed=THREE),
         block("RNN", [100], init=["orthogonal"], **FIXED),
         block("LSTM", [100], init=["chrono", "forget1"], **FIXED),
+        block("LSTM", [50], init=["forget1"], **FIXED),
+        block("RNN", [20], init=["orthogonal"], num_hidden=[16, 32, 64, 256], **FIXED),
+        block("LSTM", [20], init=["chrono"], num_hidden=[16, 32, 64, 256], **FIXED),
     ],
 }
 WITH_CURVES = {"curves"}  # the grids whose tables come with every cell's metrics.csv

@@ -92,6 +92,7 @@ def reservoirs(results):
     for init, T in (("orthogonal", 15), ("orthogonal", 20)):
         rows = select(all_rows, model_type="RNN", init=init, input_dim=10, input_length=T, num_hidden=UNITS)
         values[f"reservoir.rnn.{init}.{T}"] = decimals(mean(row["test_accuracy"] for row in rows), 3)
+    values |= in_words("reservoir.rnn.256", select(all_rows, model_type="RNN", input_length=20, num_hidden=256))
     return {"values": values}
 
 
