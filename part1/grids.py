@@ -7,11 +7,12 @@ A flag that is not named keeps train.py's default. True stands for a bare flag, 
 SEEDS = [42, 43, 44, 45, 46]
 THREE = SEEDS[:3]
 SHORT, LONGER = [*range(5, 16), 20], [30, 40, 50]  # from T = 30 on three seeds: a run takes minutes there
-WIDER = [8, 10, 12, 15]  # at which larger batches were tried
+MIDDLE = [8, 10, 12, 15]  # at which larger batches were tried
 FEWER = [5, 8, 10, 12, 15, 20, 30, 40, 50]
 HALF = dict(train_steps=[5000])
 FIXED = dict(reservoir=[True], train_steps=[2000])
 PROTOCOL = dict(train_steps=[2500], no_early_stop=[True])
+LARGER = dict(input_dim=[1], batch_size=[256, 512], seed=THREE, **PROTOCOL)  # batches
 CURVES = dict(train_steps=[4500], no_early_stop=[True])
 
 SLOWLY = dict(init=["orthogonal"], learning_rate=[0.0003], curriculum=[1.1])
@@ -81,13 +82,13 @@ GRIDS = {
     "clipping": [block("RNN", [30], max_norm=[0.1, 0.3, 1, 3, 10, 100, 1e6])],
     # As the reports measured: the training accuracy of the last 250 of 2,500 updates, at three batch sizes.
     "protocols": [
-        block("RNN", SHORT, init=["normal", "orthogonal"], input_dim=[1], seed=THREE, **PROTOCOL),
-        block("LSTM", SHORT, init=["normal", "chrono"], input_dim=[1], seed=THREE, **PROTOCOL),
-        block("RNN", WIDER, init=["normal", "orthogonal"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
-        block("LSTM", WIDER, init=["normal", "chrono"], input_dim=[1], batch_size=[256, 512], seed=[42], **PROTOCOL),
+        block("RNN", SHORT, init=["normal", "orthogonal"], input_dim=[1], **PROTOCOL),
+        block("LSTM", SHORT, init=["normal", "chrono"], input_dim=[1], **PROTOCOL),
+        block("RNN", MIDDLE, init=["normal", "orthogonal"], **LARGER),
+        block("LSTM", MIDDLE, init=["normal", "chrono"], **LARGER),
         # Chouliaras's own digits and, as far as can be told, weights and rates: one-hot, scaled by their number.
-        block("RNN", [8, 10, 14], init=["xavier"], learning_rate=[0.001, 0.0025], seed=THREE, **PROTOCOL),
-        block("LSTM", [8, 12, 14], init=["xavier"], learning_rate=[0.001, 0.0025], seed=THREE, **PROTOCOL),
+        block("RNN", [8, 10, 14], init=["xavier"], learning_rate=[0.001, 0.0025], **PROTOCOL),
+        block("LSTM", [8, 12, 14], init=["xavier"], learning_rate=[0.001, 0.0025], **PROTOCOL),
     ],
     # Single runs from the first update to the last, as the reports show them.
     "curves": [
