@@ -92,14 +92,20 @@ def mean_accuracy(rows):
     return mean([row["test_accuracy"] for row in rows])
 
 
-def draw_reservoirs(axis, rows, measure=mean_accuracy):
-    """A measure, the mean accuracy, against T where the recurrent weights are fixed and the read-out alone is trained;
-    above the lines, which it may coincide with."""
-    for init, group in grouped(select(rows, num_hidden=UNITS), "init").items():
+def draw_reservoirs(axis, rows, beside, measure=mean_accuracy):
+    """A measure, the mean accuracy, against T where the recurrent weights are fixed and the read-out alone is trained,
+    for each initialisation of the rows beside it; above their lines, which it may coincide with."""
+    inits = {row["init"] for row in beside}
+    of_inits = [row for row in select(rows, num_hidden=UNITS) if row["init"] in inits]
+    for init, group in grouped(of_inits, "init").items():
         marker, linestyle = GREYS[init]
         x, y = curve(group, "input_length", measure)
         style = dict(color="#aaaaaa", linestyle=linestyle, linewidth=0.7)
         axis.plot(x, y, marker, label=f"{init}, read-out alone", zorder=2.5, **style)
+
+
+def from_50_on(rows, model_type):
+    return [row for row in select(rows, model_type=model_type, input_dim=10) if row["input_length"] >= 50]
 
 
 def draw_lengths(rows, reservoirs):
@@ -113,9 +119,8 @@ def draw_lengths(rows, reservoirs):
                 points = curve(group, "input_length", share_solved)
                 line = draw_line(axis, *points, init, marker, color=colour, linestyle=linestyle)
                 draw_seeds(axis, group, "input_length", "test_accuracy", marker, line)
-            shown = {row["init"] for row in select(rows, **panel)}
-            fixed = select(reservoirs, **panel)
-            draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] <= 50])
+            fixed = [row for row in select(reservoirs, **panel) if row["input_length"] <= 50]
+            draw_reservoirs(axis, fixed, select(rows, **panel))
             draw_chance(axis)
             axis.set_title(f"{model_type}, digits {'one-hot' if input_dim == 10 else 'as scalars'}")
             length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
@@ -142,8 +147,7 @@ def draw_steps_to_solve(rows, reservoirs):
             colour, linestyle, marker = INITS[init]
             draw_solved(axis, group, "input_length", marker, init, shares=False, color=colour, linestyle=linestyle)
         fixed = [row for row in select(reservoirs, model_type=model_type, input_dim=10) if row["solved_at"]]
-        shown = {row["init"] for row in select(rows, model_type=model_type, input_dim=10)}
-        draw_reservoirs(axis, [row for row in fixed if row["init"] in shown], median_solved)
+        draw_reservoirs(axis, fixed, select(rows, model_type=model_type, input_dim=10), median_solved)
         axis.set(title=model_type, xlabel=LENGTH)
         updates_axis(axis)
         length_axis(axis, [5, 7, 10, 15, 20, 30, 50])
@@ -167,9 +171,7 @@ def draw_reach(rows, reservoirs):
             if solved:
                 column[1].plot(*curve(solved, "input_length", median_solved), label=label, **style)
                 draw_seeds(column[1], solved, "input_length", "solved_at", marker, line)
-        fixed = select(reservoirs, model_type=model_type, input_dim=10)
-        shown = {row["init"] for row in select(rows, model_type=model_type)}
-        draw_reservoirs(column[0], [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_reservoirs(column[0], from_50_on(reservoirs, model_type), select(rows, model_type=model_type))
         draw_chance(column[0])
         column[0].set_title(model_type)
         column[1].set_xlabel(LENGTH)
@@ -196,9 +198,7 @@ def draw_transfer(rows, reservoirs):
             line = draw_line(axis, x, y, label, marker, **style)
             draw_seeds(axis, group, "test_length", "accuracy", marker, line)
             axis.axvline(group[0]["input_length"], color="grey", linewidth=0.6, linestyle=":")
-        fixed = select(reservoirs, model_type=model_type, input_dim=10)
-        shown = {row["init"] for row in solved}
-        draw_reservoirs(axis, [row for row in fixed if row["init"] in shown and row["input_length"] >= 50])
+        draw_reservoirs(axis, from_50_on(reservoirs, model_type), solved)
         draw_chance(axis)
         axis.set(title=model_type, xlabel=f"tested at {LENGTH}", ylim=(0, 1.05))
         length_axis(axis, [50, 100, 200, 500, 1000, 2000, 5000, 10000])
